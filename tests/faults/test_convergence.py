@@ -7,12 +7,28 @@ from functools import partial
 
 import pytest
 from harness.bench import Bench
+from harness.life import Before, Life
 from harness.lives import play, play_at_once
+from harness.truth import CONSENTS, Attribute, Spec
 
 
 def test_random_sequences(bench: Bench) -> None:
     lived = play(bench, 5, 10)
     assert lived.sequences >= 5
+
+
+@pytest.mark.parametrize("resubscribe", [True, False])
+@pytest.mark.parametrize("on_exit", ["clear", "flag", "ignore"])
+def test_exits_are_adopted(bench: Bench, on_exit: str, resubscribe: bool) -> None:
+    """The random sequences adopt exits, too, and know what Batch holds afterwards."""
+    mapped = (Attribute("points", "points", "integer"), Attribute("optin", "optin", CONSENTS[0], keep=True))
+    membership = "member" if on_exit == "flag" else None
+    life = type("OnBench", (Life,), {"bench": bench})()
+    life.begin({"a": (1,), "b": (2,)}, (Spec(mapped, on_exit, membership, resubscribe), {}))
+    life.sync(Before())
+    life.adopt(Before({"a": (), "b": ()}))
+    life.teardown()
+    life.obeys()
 
 
 @pytest.mark.thorough

@@ -11,7 +11,7 @@ from typing import Any
 from harness.bench import Bench, Knobs, Outcome
 from harness.faults import Fault, FaultKind, When
 from harness.faulty import EVENTS, Trouble
-from harness.truth import CONSENTS, Attribute, Spec, Truth
+from harness.truth import CONSENTS, Attribute, Leaving, Spec, Truth
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -455,16 +455,17 @@ class Life(RuleBasedStateMachine):
                     profile.attributes.pop(attribute, None)
                 else:
                     profile.attributes[attribute] = value
-        for name, policies in self.truth.gone().items():
+        for name, how in self.truth.gone().items():
             if name in store._profiles:
-                self._take_leave(store._profiles[name].attributes, *next(iter(policies)))
+                (leaving,) = how
+                self._take_leave(store._profiles[name].attributes, leaving)
 
-    def _take_leave(self, held: dict[str, Any], on_exit: object, membership: object, names: Any) -> None:
-        if on_exit == "clear":
-            for name in names:
-                held.pop(name, None)
-        elif on_exit == "flag":
-            held[str(membership)] = _BOOLEAN_FALSE
+    def _take_leave(self, held: dict[str, TypedValue], leaving: Leaving) -> None:
+        if leaving.on_exit == "clear":
+            for name in leaving.clears(held):
+                del held[name]
+        elif leaving.membership:
+            held[leaving.membership] = _BOOLEAN_FALSE
 
     def _check_economy(self, before: Mapping[str, Any], after: Mapping[str, Any], outcome: Outcome) -> None:
         """Assert that only differences were sent, and only once."""

@@ -89,9 +89,8 @@ class Spec:
             yield each, expected(each.kind, row.get(each.column))
 
     @property
-    def leaving(self) -> tuple[object, ...]:
-        """Everything that determines how a profile exits."""
-        return (self.on_exit, self.membership, self.cleared, self.resubscribe)
+    def leaving(self) -> Leaving:
+        return Leaving(self.on_exit, self.membership, self.cleared, self.resubscribe)
 
     @property
     def cleared(self) -> frozenset[str]:
@@ -99,6 +98,21 @@ class Spec:
         return frozenset(
             {each.wire for each in self.attributes} | ({self.membership} if self.membership else set())
         )
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Everything that determines how a profile exits."""
+
+    on_exit: str
+    membership: str | None
+    cleared: frozenset[str]
+    resubscribe: bool
+
+    def clears(self, held: Mapping[str, TypedValue]) -> set[str]:
+        """The attributes that an exit with `clear` deletes."""
+        kept = () if self.resubscribe else (each for each in CONSENTS if held.get(each) == OPTED_OUT)
+        return (held.keys() & self.cleared).difference(kept)
 
 
 def _entry(attribute: Attribute) -> object:
@@ -139,7 +153,7 @@ class Truth:
 
     held: dict[str, dict[str, TypedValue]] = field(default_factory=dict)
     possible: dict[str, dict[str, set[TypedValue | None]]] = field(default_factory=dict)
-    away: dict[str, set[tuple[object, ...]]] = field(default_factory=dict)
+    away: dict[str, set[Leaving]] = field(default_factory=dict)
     unsendable: set[tuple[str, str]] = field(default_factory=set)
     spec: Spec = field(default_factory=lambda: Spec(()))
     rows: Rows = field(default_factory=lambda: Rows({}, frozenset()))
@@ -164,7 +178,7 @@ class Truth:
             elif spec.membership:
                 self._may(name, spec.membership, TypedValue("boolean", False))
 
-    def gone(self) -> dict[str, set[tuple[object, ...]]]:
+    def gone(self) -> dict[str, set[Leaving]]:
         """Profiles that were not in the last `dbt run`, with the ways in which they may have exited."""
         here = {*self.rows.valid, *self.rows.ambiguous}
         return {name: how for name, how in self.away.items() if name not in here}
@@ -215,20 +229,15 @@ class Truth:
             yield f"{name}: {member} is {held.get(member)} in the sync"
 
     def _wrong_exit(self, name: str, held: Mapping[str, TypedValue], rejects: Rejects) -> Iterator[str]:
-        ((on_exit, membership, attributes, resubscribe),) = self.away[name]
+        (leaving,) = self.away[name]
+        member = leaving.membership
         named = {relation.removeprefix("batch__") for who, relation in rejects if who == name and relation}
-        if on_exit == "clear":
-            left = {each for each in held if each in attributes and each.lstrip("$") not in named}  # type: ignore[operator]
-            if not resubscribe:
-                left -= {each for each in CONSENTS if held.get(each) == OPTED_OUT}
+        if leaving.on_exit == "clear":
+            left = {each for each in leaving.clears(held) if each.lstrip("$") not in named}
             if left:
                 yield f"{name}: left, and still has {sorted(left)}"
-        elif (
-            membership
-            and held.get(str(membership)) != TypedValue("boolean", False)
-            and membership not in named
-        ):
-            yield f"{name}: left, and its {membership} is {held.get(str(membership))}"
+        elif member and held.get(member) != TypedValue("boolean", False) and member not in named:
+            yield f"{name}: left, and its {member} is {held.get(member)}"
 
     def look(self, held: Held) -> None:
         """Record that Batch holds this and nothing is in flight. Earlier possibilities are dropped."""

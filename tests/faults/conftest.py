@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from harness.bench import EVENTS, Bench
+from harness.clocked import PostgresOnClock
 from harness.faulty_sandbox import FaultyServer
 from harness.fixtures import KEPT, MARKER, batch, either, postgres, project, workshop
 from harness.quick import QuickProject
@@ -24,9 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", params=["duckdb"])
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """One sync on an in-process engine, for hundreds of sequences. Each sequence resets it."""
+    """One sync, for hundreds of sequences: on an in-process DuckDB, or on PostgreSQL for tests that ask for it.
+    Each sequence resets it.
+    """
+    on_postgres = request.param == "postgres"
+    database = PostgresOnClock(request.getfixturevalue("postgres")) if on_postgres else None
     with FaultyServer(UNPACED) as server:
-        yield Bench(tmp_path_factory.mktemp(f"bench-{request.param}"), server)
+        yield Bench(tmp_path_factory.mktemp(f"bench-{request.param}"), server, database=database)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Soak test: a thousand or more pushes in one process, with faults. Memory, files, connections and threads
 must not grow.
 
-    python tests/faults/soak.py --cycles 1000
+    python tests/faults/soak.py --cycles 1000 [--postgres]
 
 Every cycle changes some rows, builds the delta, sets faults drawn from the seed, and pushes over HTTP to the
 sandbox, opening and closing the warehouse. Every 50th cycle runs without faults, and Batch must then match
@@ -34,6 +34,7 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from harness.databases import Database, PostgresDatabase, running_postgres
 from harness.quick import QuickProject
 
 from dbt_batch_sync.delivery import sender as sender_module
@@ -112,8 +113,12 @@ def main() -> int:
     sandbox = Sandbox()
     began, ended, marks = time.monotonic(), Counter[str](), []
     try:
-        with tempfile.TemporaryDirectory() as directory, _nobody_sleeps():
-            project = QuickProject(Path(directory), sandbox)  # type: ignore[arg-type]
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            _database(on_postgres=arguments.postgres) as database,
+            _nobody_sleeps(),
+        ):
+            project = QuickProject(Path(directory), sandbox, database)  # type: ignore[arg-type]
             project.clear()
             project.outputs(sandbox={"checkpoint_seconds": 0, "max_attempts": 3, "timeout": 5})
             project.map(MAPPING)
@@ -149,9 +154,20 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cycles", type=int, default=1000)
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL instead of DuckDB")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--grow", type=int, default=30, help="how much memory may grow, in MiB")
     return parser.parse_args()
+
+
+@contextmanager
+def _database(*, on_postgres: bool) -> Iterator[Database | None]:
+    """A database of a server of its own; None for the project's DuckDB file."""
+    if not on_postgres:
+        yield None
+        return
+    with running_postgres() as server:
+        yield PostgresDatabase(server)
 
 
 def _first_rows(project: QuickProject) -> dict[str, dict[str, object]]:

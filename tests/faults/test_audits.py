@@ -17,6 +17,7 @@ import pytest
 import typer
 from harness.audited_life import AuditedLife
 from harness.bench import Bench
+from harness.clocked import Engine
 from harness.faults import Fault, FaultKind, When
 from harness.lives import play, play_at_once
 from harness.quick import QuickProject
@@ -37,13 +38,16 @@ def test_random_sequences_with_edits(bench: Bench) -> None:
 
 
 @pytest.mark.thorough
-def test_many_random_sequences_with_edits(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_many_random_sequences_with_edits(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     """The variable `LIVES` sets the number of sequences."""
     shares = max(1, int(os.environ.get("LIVES", "300")) // 30)
     with capsys.disabled():
         told = partial(print, flush=True)
         told()
-        lived = play_at_once(range(1, shares + 1), sequences=30, steps=14, tell=told, life=AuditedLife)
+        lived = play_at_once(
+            range(1, shares + 1), sequences=30, steps=14, tell=told, engine=engine, life=AuditedLife
+        )
         told(lived)
     assert lived.sequences >= 30 * shares
 

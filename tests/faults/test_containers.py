@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import os
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from harness.bench import Bench, Knobs
-from harness.databases import PostgresDatabase, PostgresServer
+from harness.clocked import PostgresOnClock
 from harness.faults import Fault, FaultKind
 from harness.faulty import EVENTS, Trouble
 from harness.faulty_sandbox import FaultyServer
-from harness.quick import QuickProject
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dbt_batch_sync import api
-from dbt_batch_sync.ledger.requests import Scope
 from dbt_batch_sync.sandbox.settings import SandboxSettings
 
 COLUMNS = {"id": "varchar", "name": "varchar", "points": "bigint"}
@@ -93,59 +87,21 @@ UNKNOWNS = {
 unknowns = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in UNKNOWNS.items()})
 
 
-@pytest.fixture(scope="module", params=sorted(MAPPINGS))
+ON_DUCKDB = tuple(f"duckdb-{kind}" for kind in MAPPINGS)
+EVERYWHERE = pytest.mark.parametrize(
+    "held", [*ON_DUCKDB, *(f"postgres-{kind}" for kind in MAPPINGS)], indirect=True
+)
+
+
+@pytest.fixture(scope="module", params=ON_DUCKDB)
 def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    engine, _, kind = request.param.partition("-")
+    database = PostgresOnClock(request.getfixturevalue("postgres")) if engine == "postgres" else None
     with FaultyServer(SandboxSettings(rate_limits=False)) as server:
-        yield Bench(tmp_path_factory.mktemp(request.param), server, MAPPINGS[request.param])
+        yield Bench(tmp_path_factory.mktemp(request.param), server, MAPPINGS[kind], database)
 
 
-class OnPostgres:
-    """A project in the place of a bench. Pushes with a fault are processes, and time is real."""
-
-    def __init__(self, project: QuickProject, mapping: Mapping[str, object]) -> None:
-        self.project, self.mapping, self.sandbox = project, mapping, project.sandbox
-
-    def reset(self) -> None:
-        self.project.clear()
-        self.project.outputs(sandbox={"max_attempts": 2})
-        self.project.map(self.mapping)
-
-    def set_rows(self, columns: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> None:
-        self.project.set_rows(columns, rows)
-
-    def build(self, dies_at: int | None = None) -> bool:
-        return self.project.build_until(dies_at or 10**6)
-
-    def push(self, *, faults: Sequence[Fault] = (), trouble: Trouble | None = None, **_: object) -> Any:
-        self.sandbox.faults.set(faults)
-        if trouble is not None:
-            self.project.troubled([trouble], "push", "--force")
-        pushed = None if trouble is not None else self.project.push_one(force=True)
-        self.sandbox.faults.clear()
-        return SimpleNamespace(pushed=pushed)
-
-    def resend(self, scope: Scope) -> None:
-        api.resend(self.project.options(), scope)
-
-    def let_leases_expire(self) -> None:
-        self.project.execute(
-            "update batch_sync_journal set recorded_at = recorded_at - interval '91 seconds'"
-        )
-
-
-@pytest.fixture(scope="module", params=sorted(MAPPINGS))
-def on_postgres(
-    request: pytest.FixtureRequest,
-    postgres: PostgresServer,
-    batch: FaultyServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> OnPostgres:
-    mapping, database = MAPPINGS[request.param], PostgresDatabase(postgres)
-    project = QuickProject(tmp_path_factory.mktemp("lives"), batch, database, page_rows=2, mapping=mapping)
-    return OnPostgres(project, mapping)
-
-
-def in_batch(bench: Bench | OnPostgres) -> dict[str, dict[str, object]]:
+def in_batch(bench: Bench) -> dict[str, dict[str, object]]:
     """What Batch has, created or not."""
     catalog, audience = bench.sandbox.catalogs.get("products"), bench.sandbox.audiences.get("vips")
     items = catalog.items if catalog else {}
@@ -161,17 +117,17 @@ def in_model(rows: dict[str, Cells | None]) -> dict[str, dict[str, object]]:
     }
 
 
-def let(bench: Bench | OnPostgres, unknowns: dict[str, str]) -> None:
+def let(bench: Bench, unknowns: dict[str, str]) -> None:
     bench.reset()
     bench.sandbox.change(**{name: values[0] for name, values in UNKNOWNS.items()} | unknowns)
 
 
-def set_rows(bench: Bench | OnPostgres, rows: dict[str, Cells | None]) -> None:
+def set_rows(bench: Bench, rows: dict[str, Cells | None]) -> None:
     given_rows = [{"id": key, "name": cells[0], "points": cells[1]} for key, cells in rows.items() if cells]
     bench.set_rows(COLUMNS, given_rows)
 
 
-def live(held: Bench | OnPostgres, sequence: list[Step], unknowns: dict[str, str]) -> None:
+def live(held: Bench, sequence: list[Step], unknowns: dict[str, str]) -> None:
     """Whatever happens, Batch matches the model after a clean `dbt run` and push."""
     let(held, unknowns)
     set_rows(held, dict.fromkeys("abc", CELLS[2]))
@@ -220,34 +176,13 @@ def test_batch_matches_the_model_at_the_end(
 
 
 @pytest.mark.thorough
+@EVERYWHERE
 @random_lives(max(1, int(os.environ.get("LIVES", "300")) // 5))
 def test_batch_matches_the_model_at_the_end_of_many_lives(
     held: Bench, sequence: list[Step], unknowns: dict[str, str]
 ) -> None:
     """The variable `LIVES` sets the number of sequences, five times that of each kind."""
     live(held, sequence, unknowns)
-
-
-def drawn(seed: int) -> tuple[list[Step], dict[str, str]]:
-    """A life that a seed determines: hypothesis would begin with the simplest one."""
-    chance = random.Random(seed)
-
-    def trouble() -> Trouble:
-        point = chance.choice(["send", "fetch", *(f"append:{event}" for event in EVENTS)])
-        return Trouble(point, chance.randint(1, 2), chance.choice(["before", "after"]))
-
-    def step() -> Step:
-        return Step(
-            rows={key: chance.choice((None, *CELLS)) for key in "abcde"},
-            dies_at=chance.choice([None, chance.randint(1, 25)]),
-            trouble=chance.choice([None, trouble()]),
-            fault=chance.choice([None, Fault(FaultKind.CUT_AFTER)]),
-            knobs=Knobs(),
-            resend=not chance.randrange(4),
-            expire=bool(chance.randrange(2)),
-        )
-
-    return [step() for _ in range(4)], {name: chance.choice(values) for name, values in UNKNOWNS.items()}
 
 
 CALM = Step(dict.fromkeys("abc", CELLS[2]), None, None, None, Knobs(), resend=False, expire=True)
@@ -263,17 +198,9 @@ THERE_AND_BACK = [
 """A push dies after it has sent everything, and all changes are reverted."""
 
 
-def test_changes_that_were_sent_and_reverted_on_postgres(on_postgres: OnPostgres) -> None:
-    live(on_postgres, THERE_AND_BACK, {"second_write": "replace"})
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("seed", range(6))
-def test_batch_matches_the_model_on_postgres(on_postgres: OnPostgres, seed: int) -> None:
-    try:
-        live(on_postgres, *drawn(seed))
-    finally:
-        let(on_postgres, {})
+@EVERYWHERE
+def test_changes_that_were_sent_and_reverted(held: Bench) -> None:
+    live(held, THERE_AND_BACK, {"second_write": "replace"})
 
 
 @pytest.mark.parametrize(("second_write", "left"), [("replace", {}), ("merge", {"name": "A"})])

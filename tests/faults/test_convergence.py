@@ -7,14 +7,16 @@ from functools import partial
 
 import pytest
 from harness.bench import Bench
+from harness.clocked import Engine
 from harness.life import Before, Life
 from harness.lives import play, play_at_once
 from harness.truth import CONSENTS, Attribute, Spec
 
 
-def test_random_sequences(bench: Bench) -> None:
-    lived = play(bench, 5, 10)
-    assert lived.sequences >= 5
+@pytest.mark.parametrize(("bench", "sequences"), [("duckdb", 5), ("postgres", 2)], indirect=["bench"])
+def test_random_sequences(bench: Bench, sequences: int) -> None:
+    lived = play(bench, sequences, 10)
+    assert lived.sequences >= sequences
 
 
 @pytest.mark.parametrize("resubscribe", [True, False])
@@ -32,12 +34,15 @@ def test_exits_are_adopted(bench: Bench, on_exit: str, resubscribe: bool) -> Non
 
 
 @pytest.mark.thorough
-def test_many_random_sequences(capsys: pytest.CaptureFixture[str]) -> None:
-    """The variable `LIVES` sets the number of sequences. A hundred take three minutes on two cores."""
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_many_random_sequences(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    """The variable `LIVES` sets the number of sequences. A hundred take three minutes on two cores, twice as
+    long on PostgreSQL.
+    """
     shares = max(1, int(os.environ.get("LIVES", "300")) // 30)
     with capsys.disabled():
         told = partial(print, flush=True)
         told()
-        lived = play_at_once(range(1, shares + 1), sequences=30, steps=14, tell=told)
+        lived = play_at_once(range(1, shares + 1), sequences=30, steps=14, tell=told, engine=engine)
         told(lived)
     assert lived.sequences >= 30 * shares

@@ -564,7 +564,7 @@ def emptied(bench: Bench) -> list[str]:
     begin(bench)
     bench.map(EMPTIED)
     give(bench, 1, "")
-    names = ("people", "people_delta", "people_sent_snapshot", "batch_sync_journal", "batch_sync_rejects")
+    names = ("people_delta", "people_sent_snapshot", "batch_sync_journal", "batch_sync_rejects")
     bench.execute(
         "create schema saved", *(f"create table saved.{name} as from main.{name}" for name in names)
     )

@@ -9,7 +9,7 @@ the sandbox over HTTP. The simulated parts, and their limits:
   random, as from a process that died a moment later. Database files damaged by a kill and torn requests are
   not covered.
 - Senders take turns in one thread, in an order drawn from a seed, so that sequences can be repeated.
-- Time passes only when somebody waits. The warehouse's `now()` is replaced as well.
+- Time passes only when somebody waits, for the warehouse as well.
 - A page has two rows.
 """
 
@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -31,7 +31,7 @@ from typing import Any
 from unittest import mock
 
 import pyarrow as pa
-import yaml
+from harness.clocked import BEGIN, ClockedDatabase, DuckDbInMemory
 from harness.faults import Fault
 from harness.faulty import FaultyWarehouse, Points, Trouble, do, faulty_send
 from harness.faulty_sandbox import FaultyServer
@@ -39,18 +39,17 @@ from harness.project import PEOPLE, Project, Row
 from harness.repeated import answered_at_once
 from sqlglot import exp
 
-from dbt_batch_sync.artifacts.manifest import Model
+from dbt_batch_sync.artifacts.manifest import read_manifest
 from dbt_batch_sync.audit import AuditOptions, Wait
 from dbt_batch_sync.audit.run import Audit
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.connections.profiles import WarehouseTarget
 from dbt_batch_sync.delivery import sender as sender_module
 from dbt_batch_sync.delivery import talking as talking_module
 from dbt_batch_sync.delivery.pacing import Timing, pacer_for
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.kinds.kind import Kind, Route
 from dbt_batch_sync.ledger.claims import Timing as ClaimTiming
-from dbt_batch_sync.ledger.records import JOURNAL
+from dbt_batch_sync.ledger.records import JOURNAL, REJECTS
 from dbt_batch_sync.ledger.requests import Scope, append_requests
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
@@ -66,14 +65,9 @@ from dbt_batch_sync.push.sync_push import Clock
 from dbt_batch_sync.results.look import SyncAudited
 from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.warehouse import Column, Statement, Warehouse
-from dbt_batch_sync.warehouse.duckdb import DuckDbWarehouse
 
 EXPIRY_SECONDS = 91.0
 """Seconds without a heartbeat after which a push counts as dead, for dbt too."""
-
-
-BEGIN = datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
-"""The real time, because the sandbox rejects events older than a day."""
 
 
 EVENTS: dict[str, Any] = {
@@ -267,10 +261,14 @@ class _Watching:
 
 
 class Bench:
-    """One sync, `people`, on an in-process DuckDB. The sandbox must not be shared."""
+    """One sync, `people`, on an in-process DuckDB or the given database. The sandbox must not be shared."""
 
     def __init__(
-        self, directory: Path, sandbox: FaultyServer, mapping: Mapping[str, object] | None = None
+        self,
+        directory: Path,
+        sandbox: FaultyServer,
+        mapping: Mapping[str, object] | None = None,
+        database: ClockedDatabase | None = None,
     ) -> None:
         """Every later mapping must be of the same kind as `mapping`."""
         self.sandbox = sandbox
@@ -282,28 +280,22 @@ class Bench:
             api_url=sandbox.url,
             timeout=10.0,
         )
-        project = Project(directory, sandbox)
         self.mapping: Mapping[str, object] = mapping or {"identifier": "id", "custom": ["a"]}
         self.target: str | None = None  # that of pushes, if it is checked
+        self.database = database or DuckDbInMemory()
+        project = Project(directory, sandbox, self.database)
         project.map(self.mapping)
-        profiles = yaml.safe_load((directory / "profiles.yml").read_text())
-        profiles["shop"]["outputs"]["dev"] = _ENGINE
-        (directory / "profiles.yml").write_text(yaml.safe_dump(profiles))
         project.dbt("parse")
         self._dbt = project._quick
         self._dbt.divide(PAGE_ROWS)
+        manifest = read_manifest(directory / "target" / "manifest.json")
+        self._models = {model.name: model for model in manifest.models}
         with self._installed():
-            credentials = {key: value for key, value in _ENGINE.items() if key not in ("type", "threads")}
-            self._warehouse = DuckDbWarehouse(WarehouseTarget("shop", "dev", "duckdb", credentials))
-            for statement in _CLOCK:
-                self._query(statement)
+            self._warehouse = self.database.open()
 
     def reset(self) -> None:
         """Remove all tables, profiles and faults."""
-        with self._installed():
-            query = "select table_type, table_name from information_schema.tables where table_schema = 'main'"
-            for kind, name in self._query(query):
-                self._query(f'drop {"view" if kind == "VIEW" else "table"} "main"."{name}"')
+        self.database.clear()
         self.sandbox.reset()
 
     # User actions
@@ -314,14 +306,10 @@ class Bench:
         self._dbt.map(PEOPLE, mapping)
 
     def set_rows(self, columns: Mapping[str, str], rows: Iterable[Row]) -> None:
-        """Set the sync's rows. `columns` are names and DuckDB types."""
-        listed = list(rows)
-        cells = pa.table({name: pa.array([row.get(name) for row in listed]) for name in columns})
-        chosen = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in columns.items())
-        with self._installed(), self._warehouse._file.cursor() as connection:
-            connection.register("given", cells)
-            connection.execute(f"create or replace table {PEOPLE} as select {chosen} from given")
-            connection.unregister("given")
+        """Set the sync's rows. `columns` are names and types."""
+        self.database.create(PEOPLE, columns, list(rows))
+        source = self.database.source(PEOPLE)
+        self.execute(f"create or replace view {PEOPLE} as select * from {source}")
 
     def build(self, *suffixes: str, dies_at: int | None = None) -> bool:
         """Run dbt on the snapshot and the delta, or on one of them. Return whether it completed.
@@ -430,15 +418,13 @@ class Bench:
         self.time.now()
         moment = BEGIN + timedelta(seconds=self.time.seconds)
         given = {"recorded_at": moment, "sync": PEOPLE, "event": event, **cells}
-        names, marks = ", ".join(given), ", ".join("?" * len(given))
-        with self._installed(), self._warehouse._file.cursor() as connection:
-            connection.execute(f"insert into {JOURNAL} ({names}) values ({marks})", list(given.values()))
+        names, marks = ", ".join(given), ", ".join(f"${name}" for name in given)
+        self.database.execute(f"insert into {JOURNAL} ({names}) values ({marks})", given)
 
     def execute(self, *statements: str) -> None:
         """Run manual statements on the warehouse."""
-        with self._installed():
-            for statement in statements:
-                self._query(statement)
+        for statement in statements:
+            self.database.execute(statement, {})
 
     # Results
 
@@ -448,21 +434,15 @@ class Bench:
 
     def rejects(self) -> dict[tuple[str, str | None], str]:
         """Open rejections, by custom_id and relation column."""
-        with self._installed():
-            if not self._query(
-                "select 1 from information_schema.tables where table_name = 'batch_sync_rejects'"
-            ):
-                return {}
-            query = "select key, attribute, rejected_by from batch_sync_rejects where resolved_at is null"
-            return {(row[0], row[1]): row[2] for row in self._query(query)}
+        if not self.database.has_table(REJECTS):
+            return {}
+        query = f"select key, attribute, rejected_by from {REJECTS} where resolved_at is null"
+        return {(row["key"], row["attribute"]): row["rejected_by"] for row in self.database.query(query, {})}
 
     def table(self, suffix: str) -> list[dict[str, Any]]:
         """All rows of the snapshot, the delta or a ledger table."""
         name = suffix if suffix.startswith("batch") else PEOPLE + suffix
-        with self._installed(), self._warehouse._file.cursor() as connection:
-            found = connection.execute(f"select * from {name}")
-            names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return self.database.query(f"from {name}", {})
 
     def journal(self) -> list[dict[str, Any]]:
         """All events, without nulls."""
@@ -477,32 +457,17 @@ class Bench:
     def _tick(self) -> None:
         """Set the warehouse's clock."""
         self.time.now()
-        with self._installed():
-            self._query(f"update bench.clock set seconds = {self.time.seconds!r}")
-
-    def _query(self, sql: str) -> list[tuple[Any, ...]]:
-        with self._warehouse._file.cursor() as connection:
-            return connection.execute(sql).fetchall()
+        self.database.set_clock(self.time.seconds)
 
     def _sync(self) -> Sync:
         mapping = parse_mapping(PEOPLE, self.mapping, "models/people.yml")
-        return Sync(mapping, _model(PEOPLE), _model(PEOPLE + "_sent_snapshot"), _model(PEOPLE + "_delta"))
+        model, snapshot, delta = (
+            self._models[PEOPLE + suffix] for suffix in ("", "_sent_snapshot", "_delta")
+        )
+        return Sync(mapping, model, snapshot, delta)
 
 
 PAGE_ROWS = 2
-_ENGINE: dict[str, Any] = {"type": "duckdb", "path": ":memory:", "threads": 1, "settings": {"threads": 1}}
-_NOW = f"""
-(select timestamptz '{BEGIN}+00' + to_microseconds(cast(round(seconds * 1000000) as bigint) + nextval('bench.calls'))
-from bench.clock)
-"""
-_CLOCK = (
-    "create schema bench",
-    "create table bench.clock as select 0.0::double as seconds",
-    "create sequence bench.calls",
-    f"create macro now() as {_NOW}",
-    f"create macro get_current_timestamp() as {_NOW}",
-)
-"""The sequence makes every reading unique."""
 
 
 @dataclass
@@ -591,27 +556,3 @@ def _render_slices(rows: int, *arguments: Any, **options: Any) -> Iterator[Rende
             last = before + piece.num_rows
             yield Rendered(piece, tuple(note for note in part.rejected if before < note.position <= last))
             before = last
-
-
-def _model(name: str) -> Model:
-    return Model(
-        unique_id=f"model.shop.{name}",
-        name=name,
-        database="memory",
-        schema="main",
-        alias=name,
-        relation_name=f'"memory"."main"."{name}"',
-        file="models/people.yml",
-        path=f"models/{name}.sql",
-        tags=(),
-        materialized="table",
-        fqn=("shop", name),
-        package="shop",
-        depends_on=(),
-        compiled_code=None,
-        enabled=True,
-        latest=True,
-        columns=(),
-        mapped=False,
-        raw_mapping=None,
-    )

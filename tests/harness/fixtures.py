@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from harness.databases import PostgresDatabase, PostgresServer
+from harness.databases import PostgresDatabase, PostgresServer, running_postgres
 from harness.faulty_sandbox import FaultyServer
 from harness.forked import programs
 from harness.project import Project
@@ -48,10 +48,8 @@ def batch() -> Iterator[FaultyServer]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server, from POSTGRES_BIN if set."""
-    installed = os.environ.get("POSTGRES_BIN")
-    server = PostgresServer(Path(installed) if installed else None)
-    yield server
-    server.stop()
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])

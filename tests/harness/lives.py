@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.bench import Bench
+from harness.clocked import Engine, clocked
 from harness.faulty_sandbox import FaultyServer
 from harness.life import Life
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -81,13 +82,19 @@ def play(
 
 
 def play_at_once(
-    seeds: Sequence[int], sequences: int, steps: int, tell: Callable[[str], None], life: type[Life] = Life
+    seeds: Sequence[int],
+    sequences: int,
+    steps: int,
+    tell: Callable[[str], None],
+    *,
+    engine: Engine = "duckdb",
+    life: type[Life] = Life,
 ) -> Lived:
     """Run `sequences` for each seed in separate processes. Results don't depend on the number of cores."""
     began, played = time.monotonic(), Lived(0, 0, 0.0)
     # Not forked, because this process has threads and dbt's state.
     with ProcessPoolExecutor(min(len(seeds), os.cpu_count() or 1), get_context("spawn")) as pool:
-        shares = {pool.submit(_share, each, sequences, steps, life): each for each in seeds}
+        shares = {pool.submit(_share, each, sequences, steps, engine, life): each for each in seeds}
         try:
             for share in as_completed(shares):
                 lived = share.result()
@@ -98,11 +105,11 @@ def play_at_once(
     return replace(played, seconds=time.monotonic() - began)
 
 
-def _share(chance: int, sequences: int, steps: int, life: type[Life]) -> Lived:
+def _share(chance: int, sequences: int, steps: int, engine: Engine, life: type[Life]) -> Lived:
     with (
         tempfile.TemporaryDirectory() as directory,
         FaultyServer(SandboxSettings(rate_limits=False)) as server,
+        clocked(engine) as database,
     ):
-        return play(
-            Bench(Path(directory) / "bench", server), sequences, steps, chance, shorten=False, life=life
-        )
+        bench = Bench(Path(directory) / "bench", server, database=database)
+        return play(bench, sequences, steps, chance, shorten=False, life=life)

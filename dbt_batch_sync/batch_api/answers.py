@@ -44,10 +44,13 @@ class PartialError:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Batch queued everything except `errors`. `token` identifies a change that is applied later."""
+    """Batch queued everything except `errors`. `token` identifies a change that is applied later; `document`
+    is the answer to a request that is not about rows.
+    """
 
     errors: tuple[PartialError, ...] = ()
     token: str = ""
+    document: Mapping[str, object] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,10 @@ from dbt_batch_sync.batch_api.answers import (
     Read,
     describe,
     parse,
-    read_bulk,
 )
 from dbt_batch_sync.batch_api.transport import IN_PATH, Upload, bearer, of_app, open_session
 from dbt_batch_sync.connections.addresses import is_loopback
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.kind import Route
 
@@ -49,29 +49,20 @@ FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, Va
 
 
 class Client:
-    """Requests to one output, validated by `connections.outputs`. Up to `max_in_flight` threads may use
-    `send` at the same time. The server has `timeout` seconds to read a body, and again for its whole answer.
+    """Requests to one output. Up to `max_in_flight` threads may use `send` at the same time. The server has
+    `timeout` seconds to read a body, and again for its whole answer.
     """
 
-    def __init__(
-        self,
-        api_url: str,
-        api_version: str,
-        *,
-        rest_api_key: str,
-        project_key: str,
-        timeout: float = 60.0,
-        max_in_flight: int = 4,
-    ) -> None:
-        self._base = f"{api_url}/{api_version}/"
-        self._app_base = f"{api_url}/{APP_VERSION}/{IN_PATH}/"
-        self._rest_api_key = rest_api_key
-        self._timeout = timeout
+    def __init__(self, output: Output) -> None:
+        self._base = f"{output.api_url}/{output.api_version}/"
+        self._app_base = f"{output.api_url}/{APP_VERSION}/{IN_PATH}/"
+        self._rest_api_key = output.rest_api_key
+        self._timeout = output.timeout
         self._session = open_session(
-            bearer(rest_api_key, project_key),
-            connections=max_in_flight,
+            bearer(output.rest_api_key, output.project_key),
+            connections=output.max_in_flight,
             # Plain http is allowed on loopback only. A proxy would send the key in the clear.
-            use_environment=api_url.lower().startswith("https:"),
+            use_environment=output.api_url.lower().startswith("https:"),
         )
 
     def __enter__(self) -> Client:
@@ -107,25 +98,17 @@ class Client:
         document: Mapping[str, object] | None = None,
         *,
         app_key: str | None = None,
-    ) -> tuple[Answer, Mapping[str, object]]:
-        """A request that is not about rows, to an app's older API with its key. The JSON of a 2xx answer."""
-        found: dict[str, object] = {}
-
-        def read(answer: dict[str, object]) -> Accepted:
-            found.update(answer)
-            return Accepted()
-
+        located: bool = False,
+    ) -> Answer:
+        """A request that is not about rows, to an app's older API with its key. The answer has its document.
+        `located`: it is a redirect, which is not followed; the document is its `location`.
+        """
         body = None if document is None else json.dumps(document).encode()
-        return self._call(method, path, read, body, app_key=app_key), found
-
-    def locate(self, path: str) -> tuple[Answer, str]:
-        """A request that is answered with a redirect, and the target, which is not followed."""
-        found: list[str] = []
-        return self._call("GET", path, read_bulk, located=found), found[0] if found else ""
+        return self._call(method, path, _whole, body, app_key=app_key, located=located)
 
     def check(self) -> None:
         """Checks the address and the credentials by a read-only request. Raises DeliveryError."""
-        answer, _ = self.ask("GET", CHECK_PATH)
+        answer = self.ask("GET", CHECK_PATH)
         if not isinstance(answer, Accepted):
             raise DeliveryError(f"{describe(answer)}.")
 
@@ -137,7 +120,7 @@ class Client:
         body: bytes | memoryview | None = None,
         seconds: float | None = None,
         app_key: str | None = None,
-        located: list[str] | None = None,
+        located: bool = False,
     ) -> Answer:
         within = self._timeout if seconds is None else min(self._timeout, seconds)
         upload = None if body is None else Upload(body, within)
@@ -152,9 +135,8 @@ class Client:
                 stream=True,
             ) as response:
                 status, text = response.status_code, _read(response)
-                if located is not None and status == 307 and "location" in response.headers:
-                    located.append(response.headers["location"])
-                    return Accepted()
+                if located and status == 307:
+                    return Accepted(document={"location": response.headers.get("location", "")})
                 if 200 <= status < 300 and text is None:
                     return Broken(BrokenKind.TOO_LARGE)
                 return parse(status, response.headers, text or b"", time.time(), read)
@@ -176,6 +158,10 @@ class Client:
         at = urlsplit(self._base)
         hint = "; is `dbt-batch-sync sandbox` running?" if is_loopback(at.hostname) else ""
         return replace(failure, detail=f"{failure.detail} at {at.netloc}{hint}")
+
+
+def _whole(document: dict[str, object]) -> Accepted:
+    return Accepted(document=document)
 
 
 def classify(error: BaseException) -> Fatal | Broken:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeVar, cast, get_args
+from typing import Final, Literal, cast, get_args
 from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
@@ -41,7 +41,6 @@ THROTTLED_SECONDS: Final = 720.0
 LINK_ATTEMPTS: Final = 4
 """How often a file is requested again after its link has expired or the download was cut."""
 
-_T = TypeVar("_T")
 _PIECE = 1024 * 1024
 
 
@@ -69,16 +68,14 @@ class Exports:
     def start(self, attributes: Sequence[str]) -> str:
         """Requests an export of these attributes, by their plain names, for every profile. Returns its id."""
         body = {"export_type": "ATTRIBUTES", "attributes": list(attributes), "identifiers": ["custom_id"]}
-        answer = self._settled(lambda: self.client.ask("POST", "profiles/export", body), repeatable=False)
-        export_id = answer.get("id")
+        export_id = self._settled("POST", "profiles/export", body).get("id")
         if not isinstance(export_id, str) or not export_id:
             raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no id of an export")))
         return export_id
 
     def view(self, export_id: str) -> View:
         """The state of an export."""
-        path = f"exports/view?id={quote(export_id, safe='')}"
-        told = self._settled(lambda: self.client.ask("GET", path))
+        told = self._settled("GET", f"exports/view?id={quote(export_id, safe='')}")
         state, files = told.get("status"), told.get("files")
         if state not in get_args(State):
             raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no state of an export")))
@@ -105,24 +102,21 @@ class Exports:
 
     def _link(self, url: str) -> str:
         """The link to a file. An address of the API is asked for the link, with credentials, at the output's
-        own address. Any other address is the link.
+        own address. Any other address is the link. Raises unless it is https, or http for a sandbox on this
+        machine.
         """
         at = urlsplit(url)
         ids = parse_qs(at.query).get("id", [])
-        if not at.path.endswith("/exports/download") or len(ids) != 1:
-            return self._checked(url)
-        path = f"exports/download?id={quote(ids[0], safe='')}"
-        return self._checked(self._settled(lambda: self.client.locate(path)))
-
-    def _checked(self, link: str) -> str:
-        """Raises unless the link is an https address, or http for a sandbox on this machine."""
-        at = urlsplit(link)
+        if at.path.endswith("/exports/download") and len(ids) == 1:
+            path = f"exports/download?id={quote(ids[0], safe='')}"
+            url = str(self._settled("GET", path, located=True).get("location"))
+            at = urlsplit(url)
         here = self.client.is_local and is_loopback(at.hostname)
         if at.hostname is None or not (at.scheme == "https" or (at.scheme == "http" and here)):
             raise DeliveryError(
                 "the link to a file of the export is not an https address; nothing was downloaded"
             )
-        return link
+        return url
 
     def _fetched(self, link: str, path: Path) -> Answer:
         try:
@@ -141,23 +135,28 @@ class Exports:
         except FAILURES as error:
             return classify(error)
 
-    def _settled(self, call: Callable[[], tuple[Answer, _T]], *, repeatable: bool = True) -> _T:
+    def _settled(
+        self, method: str, path: str, document: Mapping[str, object] | None = None, *, located: bool = False
+    ) -> Mapping[str, object]:
         """Sends a request until it is answered. Raises DeliveryError if that fails or it is rejected."""
         policy = RetryPolicy(
             max_attempts=self.max_attempts,
             max_retry_after=MAX_RETRY_AFTER,
-            repeatable=repeatable,
-            throttled_seconds=None if repeatable else THROTTLED_SECONDS,
+            repeatable=document is None,
+            throttled_seconds=None if document is None else THROTTLED_SECONDS,
         )
+
+        def call() -> Answer:
+            return self.client.ask(method, path, document, located=located)
 
         def pause(answer: Answer, retry: Retry) -> None:
             self.tell(f"{describe(answer)}; trying again in {retry.after:.0f} s")
             self.wait(retry.after)
 
-        answer, found, why = persist(call, policy, self.chance, pause)
+        answer, why = persist(call, policy, self.chance, pause)
         if not isinstance(answer, Accepted):
             raise DeliveryError(f"{describe(answer)}{why}")
-        return found
+        return answer.document
 
 
 def no_room(why: object) -> DeliveryError:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import count
 
 from dbt_batch_sync.batch_api.answers import Answer, Broken, BrokenKind, Busy, Fatal
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -34,15 +32,8 @@ class Retry:
     everyone: bool
 
 
-@dataclass(frozen=True)
-class GiveUp:
-    """Don't retry. `why` completes a sentence about the answer."""
-
-    why: str
-
-
-Decision = Retry | GiveUp | None
-"""None: the answer is final."""
+Decision = Retry | str | None
+"""A text: don't retry, with the reason, which completes a sentence about the answer. None: it is final."""
 
 
 def may_be_taken(answer: Answer) -> bool:
@@ -70,15 +61,15 @@ def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> 
     if not isinstance(answer, Busy | Broken):
         return None
     if not policy.repeatable and may_be_taken(answer):
-        return GiveUp("Batch may have taken the call, which must not be made twice")
+        return "Batch may have taken the call, which must not be made twice"
     throttled = isinstance(answer, Busy) and answer.status == 429
     hint = answer.retry_after if isinstance(answer, Busy) else None
     if hint is None and throttled:
         hint = policy.throttled_seconds
     if hint is not None and hint > policy.max_retry_after:
-        return GiveUp(f"longer than the longest wait, {policy.max_retry_after:.0f} s")
+        return f"longer than the longest wait, {policy.max_retry_after:.0f} s"
     if attempt >= policy.max_attempts:
-        return GiveUp("the retries are used up (`max_attempts`)")
+        return "the retries are used up (`max_attempts`)"
     if hint is not None:
         return Retry(hint + chance, everyone=True)
     backoff = min(policy.max_seconds, policy.base_seconds * 2.0 ** min(attempt - 1, 30))
@@ -86,19 +77,18 @@ def decide(answer: Answer, attempt: int, policy: RetryPolicy, chance: float) -> 
 
 
 def persist(
-    call: Callable[[], tuple[Answer, _T]],
+    call: Callable[[], Answer],
     policy: RetryPolicy,
     chance: Callable[[], float],
     pause: Callable[[Answer, Retry], None],
-) -> tuple[Answer, _T, str]:
+) -> tuple[Answer, str]:
     """Repeats a call until its answer counts or it is given up. Returns also why, to follow the answer's
     description. `pause` waits before the next call; whatever it or the call raises ends it all.
     """
-    attempt = 0
-    while True:
-        attempt += 1
-        answer, found = call()
+    for attempt in count(1):
+        answer = call()
         decision = decide(answer, attempt, policy, chance())
         if not isinstance(decision, Retry):
-            return answer, found, f", {decision.why}" if decision else ""
+            break
         pause(answer, decision)
+    return answer, f", {decision}" if decision else ""

@@ -136,15 +136,13 @@ class _TimedReader(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
         self._sock = sock
-        seconds = sock.gettimeout()  # urllib3 sets it before every request and every answer
-        self._deadline = None if seconds is None else time.monotonic() + seconds
+        # urllib3 sets it before every request and every answer.
+        self._deadline = time.monotonic() + (sock.gettimeout() or 0.0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        if self._deadline is None:
-            return self._raw.readinto(buffer)
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the answer was not complete in time")

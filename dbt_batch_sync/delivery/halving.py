@@ -29,14 +29,6 @@ _SMALL_REST: Final = 4 * PROBES  # fewer are tried to the end, which takes at mo
 Call = Callable[[int, int], "Accepted | Rejected"]
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Batch's answers about a chunk's operations, by index in the chunk."""
-
-    errors: tuple[PartialError, ...] = ()
-    rejected: tuple[tuple[int, Rejected], ...] = ()
-
-
 @dataclass(eq=False)
 class MostlyRejected(Exception):
     """The search was stopped. Counts rejected operations and probes; no probes if rows can't be repeated."""
@@ -47,15 +39,17 @@ class MostlyRejected(Exception):
     answer: Rejected
 
 
-def find_rejected(operations: int, call: Call, *, repeatable: bool = True) -> Verdict:
+def find_rejected(operations: int, call: Call, *, repeatable: bool = True) -> list[PartialError]:
     """Sends all operations. If they are rejected, sends ever smaller parts until each is accepted or rejected
     alone. `call` sends those from a start up to, but not including, a stop. Unless `repeatable`, an accepted
     operation is never sent again, by this search or after it. Raises MostlyRejected.
+
+    Returns the errors by index in the chunk. An operation that was rejected alone is an error, too.
     """
     search = _Search(operations, call, repeatable)
     if operations:
         search.visit(0, operations, guilty=False)
-    return Verdict(tuple(search.errors), tuple(search.rejected))
+    return search.errors
 
 
 class _Search:
@@ -65,8 +59,8 @@ class _Search:
         self._repeatable = repeatable
         self._accepted = False
         self._next_check = FIRST_CHECK
+        self._rejected = 0
         self.errors: list[PartialError] = []
-        self.rejected: list[tuple[int, Rejected]] = []
 
     def visit(self, start: int, stop: int, guilty: bool) -> bool:
         """Settles a range (`guilty`: known to be rejected). Returns whether it was rejected as a whole."""
@@ -85,20 +79,21 @@ class _Search:
         return True
 
     def _reject(self, index: int, answer: Rejected) -> None:
-        self.rejected.append((index, answer))
+        self._rejected += 1
+        self.errors.append(PartialError(index, None, answer.code, answer.message))
         if not self._repeatable:
             self._check_unaccepted(answer)
             return
         rest = self._operations - index - 1
-        if len(self.rejected) < self._next_check or rest <= _SMALL_REST:
+        if self._rejected < self._next_check or rest <= _SMALL_REST:
             return
         self._next_check *= 2
         probes = [index + 1 + rest * number // PROBES for number in range(PROBES)]
         bad = sum(isinstance(self._call(probe, probe + 1), Rejected) for probe in probes)
         if bad * 2 > PROBES:
-            raise MostlyRejected(len(self.rejected), bad, PROBES, answer)
+            raise MostlyRejected(self._rejected, bad, PROBES, answer)
 
     def _check_unaccepted(self, answer: Rejected) -> None:
         large = self._operations > FIRST_CHECK + _SMALL_REST
-        if large and not self._accepted and len(self.rejected) == min(self._operations, UNACCEPTED):
-            raise MostlyRejected(len(self.rejected), 0, 0, answer)
+        if large and not self._accepted and self._rejected == min(self._operations, UNACCEPTED):
+            raise MostlyRejected(self._rejected, 0, 0, answer)

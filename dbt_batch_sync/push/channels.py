@@ -63,14 +63,7 @@ class Channels:
         from dbt_batch_sync.batch_api.client import Client  # a push without syncs never gets here without it
 
         if output.name not in self._clients:
-            self._clients[output.name] = Client(
-                output.api_url,
-                output.api_version,
-                rest_api_key=output.rest_api_key,
-                project_key=output.project_key,
-                timeout=output.timeout,
-                max_in_flight=output.max_in_flight,
-            )
+            self._clients[output.name] = Client(output)
         return self._clients[output.name]
 
     def channel(self, output: Output, route: Route) -> Channel:

@@ -19,9 +19,8 @@ import pyarrow as pa
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy, PartialError, describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
-from dbt_batch_sync.delivery.calls import Settled
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
-from dbt_batch_sync.delivery.sender import Interrupted, deliver
+from dbt_batch_sync.delivery.sender import Delivery, Interrupted, Settled
 from dbt_batch_sync.errors import BatchSyncError, Stopped
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID
 from dbt_batch_sync.ledger.claims import Hold, Timing
@@ -127,17 +126,17 @@ class SyncPush:
         with closing(self._source.rendered()) as rendered:
             output = self.channel.output
             chunks = chunk_rows(rendered, self.channel.call_size, envelope=self.work.envelope)
-            settled_chunks = deliver(
-                self._intended(self._phases.pulled("rendering", chunks)),
+            delivery = Delivery(
                 self._send,
-                pacer=self.channel.pacer,
-                policy=RetryPolicy(output.max_attempts, repeatable=not at_most_once),
-                stop=self.stop,
+                self.channel.pacer,
+                RetryPolicy(output.max_attempts, repeatable=not at_most_once),
+                self.stop,
                 max_in_flight=self.channel.max_in_flight,
                 ahead=0 if at_most_once else max(1, AHEAD_ROWS // self.channel.call_size),
                 begun=self._begun,
                 repeatable=self.work.sync.kind.repeatable,
             )
+            settled_chunks = delivery.run(self._intended(self._phases.pulled("rendering", chunks)))
             with closing(settled_chunks):  # an error here must not leave senders running
                 for settled in self._phases.pulled("sending", settled_chunks):
                     self._settle(settled)
@@ -202,7 +201,7 @@ class SyncPush:
             return max([self._sent, *self._open.values()])
 
     def _settle(self, settled: Settled) -> None:
-        chunk, outcome = settled.chunk, settled.outcome
+        chunk = settled.chunk
         with self._lock:
             self._sent = max(self._sent, self._open.pop(chunk.number, 0))
         self._settled += chunk.rows
@@ -211,7 +210,7 @@ class SyncPush:
         names = self._names
         rejects = [
             replace(each, attribute=names.get(each.attribute, each.attribute))
-            for each in (*outcome.rejects, *self._source.settled(self._settled))
+            for each in (*settled.rejects, *self._source.settled(self._settled))
         ]
         self._rejects += rejects
         of_rows = [each for each in rejects if each.attribute is None]
@@ -222,9 +221,9 @@ class SyncPush:
             accepted=self.run.accepted + chunk.sent - len(sent),
             rejected_rows=self.run.rejected_rows + len({each.key for each in of_rows}),
             rejected_attributes=self.run.rejected_attributes + len(rejects) - len(of_rows),
-            requests=self.run.requests + outcome.requests,
-            retries=self.run.retries + outcome.retries,
-            unsure=self.run.unsure + (0 if self.work.sync.kind.repeatable else outcome.unsure),
+            requests=self.run.requests + settled.requests,
+            retries=self.run.retries + settled.retries,
+            unsure=self.run.unsure + (0 if self.work.sync.kind.repeatable else settled.unsure),
         )
         self.observer.progressed(self.run)
 

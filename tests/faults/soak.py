@@ -248,7 +248,7 @@ def _nobody_sleeps() -> Iterator[None]:
 
     timing = Timing(lambda: clock.seconds, wait, lambda: 0.0)
     with (
-        mock.patch.dict(sender_module.deliver.__kwdefaults__, {"timing": timing}),
+        mock.patch.object(sender_module, "SYSTEM_TIMING", timing),
         mock.patch.object(channels_module, "pacer_for", partial(pacer_for, now=lambda: clock.seconds)),
     ):
         yield

@@ -34,9 +34,10 @@ from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKin
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.batch_api.transport import IN_PATH, of_app, open_session
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import chunk_rows
 from dbt_batch_sync.delivery.pacing import Pacer, Timing
-from dbt_batch_sync.delivery.sender import deliver
+from dbt_batch_sync.delivery.sender import Delivery
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
 
@@ -128,7 +129,9 @@ def start() -> Iterator[Start]:
 
 def connect(server: Server, timeout: float = 5.0, scheme: str = "http", host: str = "127.0.0.1") -> Client:
     return Client(
-        f"{scheme}://{host}:{server.port}", "2.11", rest_api_key=KEY, project_key=PROJECT, timeout=timeout
+        Output(
+            api_url=f"{scheme}://{host}:{server.port}", rest_api_key=KEY, project_key=PROJECT, timeout=timeout
+        )
     )
 
 
@@ -214,7 +217,7 @@ def test_environment_settings_never_get_the_key(
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert proxy.requests == []
 
-    with Client("https://api.batch.com", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
+    with Client(Output(api_url="https://api.batch.com", rest_api_key=KEY, project_key=PROJECT)) as client:
         prepared = client._session.prepare_request(requests.Request("GET", "https://api.batch.com/2.11/x"))
     assert prepared.headers["Authorization"] == f"Bearer {KEY}"
 
@@ -225,7 +228,7 @@ def test_a_proxy_of_the_environment_sees_no_key(start: Start, monkeypatch: pytes
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "")
-    with Client("https://api.batch.com", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
+    with Client(Output(api_url="https://api.batch.com", rest_api_key=KEY, project_key=PROJECT)) as client:
         answer = client.send(UPDATE, BODY)
     assert answer == Broken(BrokenKind.CONNECT, "ProxyError at api.batch.com")
     assert proxy.requests[0].line == "CONNECT api.batch.com:443 HTTP/1.0"
@@ -350,7 +353,7 @@ def out_of_reach(what: str, place: str) -> Broken:
 def test_connection_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with Client(f"http://127.0.0.1:{port}", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
+    with Client(Output(api_url=f"http://127.0.0.1:{port}", rest_api_key=KEY, project_key=PROJECT)) as client:
         assert client.send(UPDATE, BODY) == out_of_reach("ConnectionError", f"127.0.0.1:{port}")
 
 
@@ -364,7 +367,9 @@ def test_a_failed_call_releases_its_body(start: Start) -> None:
     gc.disable()
     try:
         for port in (server.port, nobody):
-            with Client(f"http://127.0.0.1:{port}", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
+            with Client(
+                Output(api_url=f"http://127.0.0.1:{port}", rest_api_key=KEY, project_key=PROJECT)
+            ) as client:
                 assert isinstance(client.send(UPDATE, body), Broken)
         assert sys.getrefcount(body) == held
     finally:
@@ -376,7 +381,7 @@ def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with Client("http://localhost:1", "2.11", rest_api_key=KEY, project_key=PROJECT) as client:
+    with Client(Output(api_url="http://localhost:1", rest_api_key=KEY, project_key=PROJECT)) as client:
         assert client.send(UPDATE, BODY) == out_of_reach("ConnectionError", "localhost:1")
 
 
@@ -510,21 +515,19 @@ def test_a_delivery_over_a_flaky_connection_arrives_complete_and_in_order(start:
     chunks = chunk_rows([pa.RecordBatch.from_pydict(columns)], 20)
     timing = Timing(time.monotonic, lambda event, _: event.is_set(), lambda: 0.0)
     with connect(server) as client:
-        settled = list(
-            deliver(
-                chunks,
-                partial(client.send, UPDATE),
-                pacer=Pacer(0, 0),
-                policy=RetryPolicy(max_attempts=50),
-                stop=threading.Event(),
-                timing=timing,
-            )
+        delivery = Delivery(
+            partial(client.send, UPDATE),
+            Pacer(0, 0),
+            RetryPolicy(max_attempts=50),
+            threading.Event(),
+            timing=timing,
         )
+        settled = list(delivery.run(chunks))
     assert [part.chunk.rows_of(len(part.chunk) - 1) for part in settled] == [
         [f"{number:04d}"] for number in range(19, 1_000, 20)
     ]
-    assert sum(part.outcome.accepted for part in settled) == 1_000
-    assert sum(part.outcome.requests for part in settled) == len(server.requests) > 50
+    assert not any(part.rejects for part in settled)
+    assert sum(part.requests for part in settled) == len(server.requests) > 50
     arrived = {number for request in server.requests for number in json.loads(request.body)}
     assert arrived == set(range(1_000))
 

@@ -55,7 +55,7 @@ def patience() -> Iterator[Patience]:
     time = Patience()
     timing = Timing(time.now, time.wait, lambda: 0.0)
     with (
-        mock.patch.dict(sender_module.deliver.__kwdefaults__, {"timing": timing}),
+        mock.patch.object(sender_module, "SYSTEM_TIMING", timing),
         mock.patch.object(channels_module, "pacer_for", partial(pacer_for, now=time.now)),
     ):
         yield time

@@ -18,10 +18,10 @@ from harness.bench import EVENT_COLUMNS, EVENTS, Bench, Knobs, events
 from harness.faults import Fault, FaultKind, When
 from harness.faulty import Trouble
 
-from dbt_batch_sync.batch_api.answers import Accepted, Answer
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, PartialError
 from dbt_batch_sync.batch_api.retry import RetryPolicy
-from dbt_batch_sync.delivery import calls as calls_module
-from dbt_batch_sync.delivery.halving import Call, Verdict
+from dbt_batch_sync.delivery import sender as sender_module
+from dbt_batch_sync.delivery.halving import Call
 from dbt_batch_sync.ledger.claims import Hold
 from dbt_batch_sync.ledger.records import Reject
 from dbt_batch_sync.ledger.state import Checkpoint, SyncState
@@ -337,11 +337,11 @@ def rejects_last(self: SyncPush) -> None:
     self._append_rejects()
 
 
-def reject_all(operations: int, call: Call, **_: object) -> Verdict:
+def reject_all(operations: int, call: Call, **_: object) -> list[PartialError]:
     answer = call(0, operations)
     if isinstance(answer, Accepted):
-        return Verdict(answer.errors)
-    return Verdict(rejected=tuple((index, answer) for index in range(operations)))
+        return list(answer.errors)
+    return [PartialError(index, None, answer.code, answer.message) for index in range(operations)]
 
 
 def any_delta(self: Pending, of: str = "") -> list[str]:
@@ -374,7 +374,7 @@ IN_PYTHON: dict[str, tuple[Callable[[Bench], list[str]], object, str, object]] =
         "_record_progress",
         rejects_last,
     ),
-    "a rejected request is halved": (one_row_makes_a_request_bad, calls_module, "find_rejected", reject_all),
+    "a rejected request is halved": (one_row_makes_a_request_bad, sender_module, "find_rejected", reject_all),
     "a claim is read back": (two_pushes, SyncState, "others", lambda *_: ()),
     "what an overtaken push had in flight is in doubt": (
         overtaken,

@@ -537,9 +537,9 @@ def _small(time: Time, knobs: Knobs, turns: Turns) -> Iterator[None]:
         put(pages_module, "ThreadPoolExecutor", _AtOnce)
         put(channels_module, "pacer_for", partial(pacer_for, now=lambda: time.seconds))
         put(talking_module, "SYSTEM_TIMING", timing)
+        put(sender_module, "SYSTEM_TIMING", timing)
         put(sender_module, "ThreadPoolExecutor", turns.pool)
         put(sender_module, "wait", turns.wait)
-        stack.enter_context(mock.patch.dict(sender_module.deliver.__kwdefaults__, {"timing": timing}))
         yield
 
 

@@ -37,6 +37,7 @@ from dbt_batch_sync.batch_api.answers import (
 )
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.reasons import MAX_REASON, attribute_name, clean_reason, machine_code
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.kinds.profiles import UPDATE
 
 NOW = 1_760_000_000.0
@@ -403,7 +404,7 @@ def answering(said: bytes) -> Iterator[Client]:
         theirs,
         mock.patch.object(HTTPConnection, "_new_conn", connect),
         Client(
-            "http://127.0.0.1:1", "2.11", rest_api_key="key", project_key="project", timeout=5.0
+            Output(api_url="http://127.0.0.1:1", rest_api_key="key", project_key="project", timeout=5.0)
         ) as client,
     ):
         yield client

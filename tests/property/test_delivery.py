@@ -21,17 +21,17 @@ from dbt_batch_sync.batch_api.answers import (
     BrokenKind,
     Busy,
     Fatal,
+    PartialError,
     Rejected,
     check_indexes,
     parse,
     read_bulk,
 )
 from dbt_batch_sync.batch_api.retry import RetryPolicy
-from dbt_batch_sync.delivery.calls import Settled
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.halving import FIRST_CHECK, MostlyRejected, find_rejected
 from dbt_batch_sync.delivery.pacing import Pacer, Timing, pacer_for
-from dbt_batch_sync.delivery.sender import Interrupted, deliver
+from dbt_batch_sync.delivery.sender import Delivery, Interrupted, Settled
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.kinds.profiles import MASS_UPDATE, UPDATE
@@ -173,6 +173,7 @@ def test_halving_finds_exactly_the_bad_operations_within_its_bound(case: tuple[i
         calls.append((start, stop))
         return Rejected(400) if any(start <= index < stop for index in bad) else Accepted()
 
+    found: list[PartialError] | MostlyRejected
     try:
         found = find_rejected(count, call)
     except MostlyRejected as stopped:
@@ -183,7 +184,7 @@ def test_halving_finds_exactly_the_bad_operations_within_its_bound(case: tuple[i
         assert len(bad) > FIRST_CHECK
         assert len(calls) < 2 * count
     else:
-        assert [index for index, _ in found.rejected] == sorted(bad)
+        assert [each.index for each in found] == sorted(bad)
 
 
 # --- pacing -------------------------------------------------------------------------------------------------
@@ -276,15 +277,10 @@ def test_delivery_yields_a_settled_prefix(scripts: list[Script], in_flight: int)
     )
     ending: BaseException | None = None
     try:
-        for settled in deliver(
-            chunk_rows([batch], SIZE),
-            send,
-            pacer=NoHold(0, 0),
-            policy=RetryPolicy(max_attempts=4),
-            stop=stop,
-            max_in_flight=in_flight,
-            timing=FAST,
-        ):
+        delivery = Delivery(
+            send, NoHold(0, 0), RetryPolicy(max_attempts=4), stop, max_in_flight=in_flight, timing=FAST
+        )
+        for settled in delivery.run(chunk_rows([batch], SIZE)):
             # By the time it is yielded, everything in it is accepted or rejected.
             done.append(settled)
             check_outcome(settled, scripts[len(done) - 1], accepted)
@@ -312,11 +308,10 @@ class NoHold(Pacer):
 
 def check_outcome(settled: Settled, script: Script, accepted: set[int]) -> None:
     first = (settled.chunk.number - 1) * SIZE
-    rejected = {int(row.key) for row in settled.outcome.rejects}
+    rejected = {int(row.key) for row in settled.rejects}
     assert rejected == {first + index for index in script.bad}
     assert set(range(first, first + SIZE)) - rejected <= accepted
-    assert settled.outcome.accepted == SIZE - len(rejected)
-    assert settled.outcome.retries == len(script.answers)
+    assert settled.retries == len(script.answers)
 
 
 # --- answers ------------------------------------------------------------------------------------------------

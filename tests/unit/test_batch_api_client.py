@@ -20,6 +20,7 @@ from dbt_batch_sync.batch_api.answers import (
 )
 from dbt_batch_sync.batch_api.client import Client, classify
 from dbt_batch_sync.batch_api.transport import Upload, bearer
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.kinds.profiles import PROFILES
 
 KEY = "sk-0123456789abcdef"
@@ -27,7 +28,9 @@ KEY = "sk-0123456789abcdef"
 
 def test_no_repr_contains_a_key() -> None:
     auth = bearer(KEY, "project_secret")
-    with Client("https://api.batch.com", "2.11", rest_api_key=KEY, project_key="project_secret") as client:
+    with Client(
+        Output(api_url="https://api.batch.com", rest_api_key=KEY, project_key="project_secret")
+    ) as client:
         assert repr(client) == "Client('https://api.batch.com/2.11/')"
     assert "secret" not in repr(auth)
     assert KEY not in repr(auth)

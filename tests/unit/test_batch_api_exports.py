@@ -13,6 +13,7 @@ import pytest
 from dbt_batch_sync.batch_api import exports
 from dbt_batch_sync.batch_api.client import Client
 from dbt_batch_sync.batch_api.exports import LINK_ATTEMPTS, Exports
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.errors import DeliveryError
 
 BODY = b'{"identifiers": {"custom_id": "C-1"}}\n'
@@ -69,7 +70,7 @@ def download(
     files: Files, path: Path, address: str = DOWNLOAD, wait: Callable[[float], None] = lambda _: None
 ) -> list[str]:
     told: list[str] = []
-    with Client(files.url, "2.11", rest_api_key="k", project_key="p") as client:
+    with Client(Output(api_url=files.url, rest_api_key="k", project_key="p")) as client:
         exported = Exports(client, wait, told.append, chance=lambda: 0.5)
         exported.download(files.url + address, path)
     return told
@@ -117,7 +118,7 @@ def test_an_address_that_is_not_the_apis_is_the_link(files: Files, tmp_path: Pat
 def test_a_rejected_request_waits_as_long_as_batch_asks(files: Files) -> None:
     files.answers = [(429, {"retry-after": "7"}, b""), (200, {}, b'{"status": "RUNNING"}')]
     waits: list[float] = []
-    with Client(files.url, "2.11", rest_api_key="k", project_key="p") as client:
+    with Client(Output(api_url=files.url, rest_api_key="k", project_key="p")) as client:
         exported = Exports(client, waits.append, lambda _: None, chance=lambda: 0.5)
         assert exported.view("export_1").state == "RUNNING"
     assert waits == [7.5]
@@ -163,7 +164,7 @@ def test_only_https_links_are_followed(files: Files, tmp_path: Path, location: s
     ids=str,
 )
 def test_a_state_without_files_is_an_error(files: Files, answer: dict[str, object], words: str) -> None:
-    with Client(files.url, "2.11", rest_api_key="k", project_key="p") as client:
+    with Client(Output(api_url=files.url, rest_api_key="k", project_key="p")) as client:
         exported = Exports(client, lambda _: None, lambda _: None, chance=lambda: 0.5)
         files.answers = [(200, {}, b'{"status": "RUNNING", "files": null}')]
         assert exported.view("export_1").state == "RUNNING"

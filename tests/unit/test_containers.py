@@ -34,10 +34,10 @@ class Batch:
         self.asked: list[tuple[str, str, Document | None]] = []
         self.seconds = 0.0
 
-    def ask(self, method: str, path: str, document: Document | None = None) -> tuple[Answer, Document]:
+    def ask(self, method: str, path: str, document: Document | None = None) -> Answer:
         self.asked.append((method, path, document))
         answer = self.answers.pop(0)
-        return (Accepted(), answer) if isinstance(answer, Mapping) else (answer, {})
+        return Accepted(document=answer) if isinstance(answer, Mapping) else answer
 
     def wait(self, event: Event, seconds: float) -> bool:
         self.seconds += seconds

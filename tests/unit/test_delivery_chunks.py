@@ -169,12 +169,6 @@ def test_rows_before_a_carried_one_may_be_in_an_earlier_record_batch() -> None:
     ]
 
 
-def test_a_null_among_further_operations_is_rejected() -> None:
-    data: list[Row] = [("a", op("a"), [op("a2"), None])]  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="extra"):
-        list(chunk_rows([batch(data)], 3))
-
-
 def test_the_body_of_a_part() -> None:
     chunk = next(chunk_rows([batch(rows("aBc")), batch(rows("de"))], 10))
     assert json.loads(chunk.body(1, 3)) == [{"id": "c"}, {"id": "d"}]

@@ -12,11 +12,18 @@ from dbt_batch_sync.delivery.halving import (
     PROBES,
     UNACCEPTED,
     MostlyRejected,
-    Verdict,
     find_rejected,
 )
 
 REFUSED = Rejected(400, "MALFORMED")
+
+
+def bad_row(index: int) -> PartialError:
+    return PartialError(index, None, "MALFORMED", "")
+
+
+def bad_points(index: int) -> PartialError:
+    return PartialError(index, "points", "", "")
 
 
 class Batch:
@@ -29,34 +36,25 @@ class Batch:
         self.calls.append((start, stop))
         if any(start <= index < stop for index in self.bad):
             return REFUSED
-        errors = (
-            PartialError(index - start, "points", "", "")
-            for index in sorted(self.partial)
-            if start <= index < stop
-        )
+        errors = (bad_points(index - start) for index in sorted(self.partial) if start <= index < stop)
         return Accepted(tuple(errors))
 
 
 def test_nothing_to_send_makes_no_call() -> None:
     batch = Batch(set())
-    assert find_rejected(0, batch) == Verdict()
+    assert find_rejected(0, batch) == []
     assert batch.calls == []
 
 
 def test_an_accepted_call_is_made_once() -> None:
     batch = Batch(set(), frozenset({0, 7}))
-    assert find_rejected(8, batch) == Verdict(
-        (PartialError(0, "points", "", ""), PartialError(7, "points", "", ""))
-    )
+    assert find_rejected(8, batch) == [bad_points(0), bad_points(7)]
     assert batch.calls == [(0, 8)]
 
 
 def test_halves_are_searched() -> None:
     batch = Batch({5}, frozenset({0, 4, 7}))
-    verdict = find_rejected(8, batch)
-    assert verdict == Verdict(
-        tuple(PartialError(index, "points", "", "") for index in (0, 4, 7)), ((5, REFUSED),)
-    )
+    assert find_rejected(8, batch) == [bad_points(0), bad_points(4), bad_row(5), bad_points(7)]
     assert batch.calls == [(0, 8), (0, 4), (4, 6), (4, 5), (5, 6), (6, 8)]
 
 
@@ -64,7 +62,7 @@ def test_halves_are_searched() -> None:
 def test_one_bad_operation_costs_at_most_the_documented_calls(count: int) -> None:
     for index in range(count):
         batch = Batch({index})
-        assert find_rejected(count, batch) == Verdict((), ((index, REFUSED),))
+        assert find_rejected(count, batch) == [bad_row(index)]
         assert len(batch.calls) <= 2 * math.log2(count) + 1
         assert (index, index + 1) in batch.calls  # it was sent alone
 
@@ -73,13 +71,12 @@ def test_a_call_rejected_for_its_size_has_no_bad_operation() -> None:
     def call(start: int, stop: int) -> Accepted | Rejected:
         return Rejected(413) if stop - start > 3 else Accepted()
 
-    assert find_rejected(10, call) == Verdict()
+    assert find_rejected(10, call) == []
 
 
 def test_adjacent_bad_operations_are_all_found() -> None:
     batch = Batch(set(range(300)))
-    verdict = find_rejected(10_000, batch)
-    assert [index for index, _ in verdict.rejected] == list(range(300))
+    assert find_rejected(10_000, batch) == [bad_row(index) for index in range(300)]
     assert len(batch.calls) < 800
 
 
@@ -114,8 +111,7 @@ def test_the_rest_is_sampled_each_time_the_rejections_have_doubled() -> None:
 
 def test_no_operation_is_accepted_twice_if_it_must_not_be_repeated() -> None:
     batch = Batch(set(range(200)) - {90, 199})
-    verdict = find_rejected(200, batch, repeatable=False)
-    assert len(verdict.rejected) == 198
+    assert len(find_rejected(200, batch, repeatable=False)) == 198
     accepted = [call for call in batch.calls if not batch.bad & set(range(*call))]
     assert accepted == [(90, 91), (199, 200)]
 
@@ -130,7 +126,5 @@ def test_a_search_without_samples_ends_if_nothing_is_accepted(count: int, reject
 
 def test_a_small_chunk_is_searched_completely() -> None:
     batch = Batch(set(range(64)))
-    verdict = find_rejected(64, batch)
-    assert isinstance(verdict, Verdict)
-    assert len(verdict.rejected) == 64
+    assert len(find_rejected(64, batch)) == 64
     assert len(batch.calls) < 2 * 64

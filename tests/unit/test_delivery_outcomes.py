@@ -1,13 +1,12 @@
-"""Conversion of rejections to outcomes."""
+"""Assignment of rejections to rows."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from dbt_batch_sync.batch_api.answers import PartialError, Rejected
-from dbt_batch_sync.delivery.calls import Outcome, settle
+from dbt_batch_sync.batch_api.answers import PartialError
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
-from dbt_batch_sync.delivery.halving import Verdict
+from dbt_batch_sync.delivery.sender import rejects_of
 from dbt_batch_sync.ledger.records import Reject
 
 
@@ -20,26 +19,21 @@ def chunk(*keys: str, big: str = "") -> Chunk:
 
 
 def test_everything_accepted() -> None:
-    assert settle(chunk("a", "b"), Verdict(), 1) == Outcome(2, (), 1)
+    assert rejects_of(chunk("a", "b"), []) == ()
 
 
 def test_rejections_are_assigned_to_their_rows() -> None:
-    verdict = Verdict(
-        errors=(
-            PartialError(0, "points", "INVALID_ATTRIBUTE", "too long"),
-            PartialError(2, None, "INVALID_IDENTIFIER", "reserved"),
-            PartialError(1, "$region", "", ""),
-        ),
-        rejected=((3, Rejected(400, "MALFORMED", "malformed")),),
+    errors = (
+        PartialError(0, "points", "INVALID_ATTRIBUTE", "too long"),
+        PartialError(2, None, "INVALID_IDENTIFIER", "reserved"),
+        PartialError(1, "$region", "", ""),
+        PartialError(3, None, "MALFORMED", "malformed"),
     )
-    assert settle(chunk("a", "b", "c", "d"), verdict) == Outcome(
-        2,
-        (
-            Reject("d", None, "malformed", "batch"),
-            Reject("c", None, "reserved", "batch"),
-            Reject("a", "points", "too long", "batch"),
-            Reject("b", "$region", "rejected", "batch"),
-        ),
+    assert rejects_of(chunk("a", "b", "c", "d"), errors) == (
+        Reject("c", None, "reserved", "batch"),
+        Reject("d", None, "malformed", "batch"),
+        Reject("a", "points", "too long", "batch"),
+        Reject("b", "$region", "rejected", "batch"),
     )
 
 
@@ -51,17 +45,18 @@ def test_repeated_errors_count_once_and_row_errors_override_attribute_errors() -
         PartialError(1, None, "C", ""),
         PartialError(1, None, "D", ""),
     )
-    outcome = settle(chunk("a", "b"), Verdict(errors))
-    assert outcome.accepted == 1
-    assert outcome.rejects == (Reject("b", None, "C", "batch"), Reject("a", "points", "A", "batch"))
+    assert rejects_of(chunk("a", "b"), errors) == (
+        Reject("b", None, "C", "batch"),
+        Reject("a", "points", "A", "batch"),
+    )
 
 
 def test_an_oversized_operation_is_rejected_by_the_runner() -> None:
-    outcome = settle(chunk("a", "b", "c", big="b"), Verdict())
-    assert outcome.accepted == 2
-    assert outcome.rejects == (Reject("b", None, "too_large", "validation"),)
+    found = chunk("a", "b", "c", big="b")
+    assert len(found) == 2
+    assert rejects_of(found, []) == (Reject("b", None, "too_large", "validation"),)
 
 
 def test_no_repr_contains_an_identifier() -> None:
-    verdict = Verdict((PartialError(0, "points", "A", ""), PartialError(1, None, "C", "")))
-    assert "zzz" not in repr(settle(chunk("zzz1", "zzz2"), verdict))
+    errors = (PartialError(0, "points", "A", ""), PartialError(1, None, "C", ""))
+    assert "zzz" not in repr(rejects_of(chunk("zzz1", "zzz2"), errors))

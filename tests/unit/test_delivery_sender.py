@@ -24,10 +24,9 @@ from dbt_batch_sync.batch_api.answers import (
 )
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery import sender
-from dbt_batch_sync.delivery.calls import Settled
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
 from dbt_batch_sync.delivery.pacing import SYSTEM_TIMING, Pacer, Timing
-from dbt_batch_sync.delivery.sender import Interrupted, deliver
+from dbt_batch_sync.delivery.sender import Delivery, Interrupted, Settled
 from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.ledger.records import Reject
 
@@ -61,7 +60,7 @@ def chunks_of(count: int, size: int = 1) -> list[Chunk]:
     return list(chunk_rows([pa.RecordBatch.from_pydict(columns)], size))
 
 
-class Delivery:
+class Sending:
     """A delivery with adjustable settings that records what happened."""
 
     def __init__(
@@ -91,17 +90,17 @@ class Delivery:
     def open(
         self, chunks: Iterator[Chunk] | list[Chunk], in_flight: int = 4, drain: float = PATIENCE
     ) -> Iterator[Settled]:
-        return deliver(
-            self.source(chunks) if isinstance(chunks, list) else chunks,
+        delivery = Delivery(
             self.send,
-            pacer=self.pacer,
-            policy=RetryPolicy(max_attempts=4),
-            stop=self.stop,
+            self.pacer,
+            RetryPolicy(max_attempts=4),
+            self.stop,
             max_in_flight=in_flight,
             begun=lambda chunk, may_be_sent: self.begun.append((chunk.number, may_be_sent)),
             drain_seconds=drain,
             timing=self.timing,
         )
+        return delivery.run(self.source(chunks) if isinstance(chunks, list) else chunks)
 
     def run(
         self, chunks: Iterator[Chunk] | list[Chunk], in_flight: int = 4, drain: float = PATIENCE
@@ -125,16 +124,16 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_chunks_arrive_once_and_settle_in_order() -> None:
-    delivery = Delivery(lambda _: OK)
+    delivery = Sending(lambda _: OK)
     assert delivery.run(chunks_of(20, 3)) == list(range(1, 21))
     assert sorted(number for operations in delivery.sent for number in operations) == list(range(60))
-    assert {settled.outcome.accepted for settled in delivery.settled} == {3}
-    outcome = delivery.settled[0].outcome
-    assert (outcome.requests, outcome.retries) == (1, 0)
+    assert {settled.rejects for settled in delivery.settled} == {()}
+    settled = delivery.settled[0]
+    assert (settled.requests, settled.retries) == (1, 0)
 
 
 def test_no_chunks_and_a_chunk_without_operations_need_no_call() -> None:
-    delivery = Delivery(lambda _: OK)
+    delivery = Sending(lambda _: OK)
     assert delivery.run([]) == []
     nothing = pa.RecordBatch.from_pydict(
         {
@@ -145,7 +144,7 @@ def test_no_chunks_and_a_chunk_without_operations_need_no_call() -> None:
     )
     assert delivery.run(list(chunk_rows([nothing], 5))) == [1]
     assert delivery.sent == []
-    assert delivery.settled[0].outcome.accepted == 0
+    assert delivery.settled[0].requests == 0
 
 
 def test_a_slow_first_chunk_delays_the_others() -> None:
@@ -156,7 +155,7 @@ def test_a_slow_first_chunk_delays_the_others() -> None:
             )  # the chunk that was read ahead was sent as soon as a slot was free
         return OK
 
-    delivery = Delivery(answer)
+    delivery = Sending(answer)
     assert delivery.run(chunks_of(30)) == list(range(1, 31))
     assert delivery.most_held == 5
 
@@ -176,18 +175,18 @@ def test_max_in_flight() -> None:
             now -= 1
         return OK
 
-    assert len(Delivery(answer).run(chunks_of(8))) == 8
+    assert len(Sending(answer).run(chunks_of(8))) == 8
     assert most == 4
 
 
 def test_busy_and_broken_calls_are_repeated_unchanged() -> None:
     clock = Clock()
     answers: Iterator[Answer] = iter([Busy(503), Broken(BrokenKind.CUT), Busy(500, 7.0), OK])
-    delivery = Delivery(lambda _: next(answers), clock.timing)
+    delivery = Sending(lambda _: next(answers), clock.timing)
     delivery.run(chunks_of(1, 2))
     assert delivery.sent == [[0, 1]] * 4
-    outcome = delivery.settled[0].outcome
-    assert (outcome.requests, outcome.retries) == (4, 3)
+    settled = delivery.settled[0]
+    assert (settled.requests, settled.retries) == (4, 3)
     assert clock.waits == [1.0, 2.0, 7.0]
 
 
@@ -205,7 +204,7 @@ def test_busy_and_broken_calls_are_repeated_unchanged() -> None:
 )
 def test_uncertain_calls_are_reported(answers: list[Answer], told: list[bool]) -> None:
     left = iter(answers)
-    delivery = Delivery(lambda operations: next(left))
+    delivery = Sending(lambda operations: next(left))
     if answers[-1] == OK:
         delivery.run(chunks_of(1))
     else:
@@ -222,13 +221,13 @@ def test_a_throttled_sender_holds_all_senders() -> None:
             self.holds.append(seconds)
 
     answers: Iterator[Answer] = iter([Busy(429, 30.0), Busy(503), Busy(429), OK])
-    Delivery(lambda _: next(answers), pacer=Spy(0, 0)).run(chunks_of(1))
+    Sending(lambda _: next(answers), pacer=Spy(0, 0)).run(chunks_of(1))
     assert Spy.holds == [30.0, 4.0]
 
 
 def test_a_held_sender_waits() -> None:
     clock = Clock()
-    delivery = Delivery(lambda _: OK, clock.timing)
+    delivery = Sending(lambda _: OK, clock.timing)
     delivery.pacer.hold(12.0)
     delivery.run(chunks_of(1))
     assert clock.now() == 12.0
@@ -237,7 +236,7 @@ def test_a_held_sender_waits() -> None:
 def test_every_call_is_paced_including_parts_and_retries() -> None:
     clock = Clock()
     answers: Iterator[Answer] = iter([Rejected(400), Busy(503), OK, Rejected(400), OK])
-    delivery = Delivery(lambda _: next(answers), clock.timing, Pacer(1, 0, clock.now))
+    delivery = Sending(lambda _: next(answers), clock.timing, Pacer(1, 0, clock.now))
     delivery.run(chunks_of(1, 4))
     assert delivery.sent == [[0, 1, 2, 3], [0, 1], [0, 1], [2], [3]]
     # There is no wait after the last call; the wait before a retry counts towards the pace.
@@ -252,15 +251,14 @@ def test_rejections_reach_their_rows() -> None:
             return Accepted((PartialError(operations.index(1), "points", "INVALID", ""),))
         return OK
 
-    delivery = Delivery(answer)
+    delivery = Sending(answer)
     delivery.run(chunks_of(1, 8))
-    outcome = delivery.settled[0].outcome
-    assert outcome.accepted == 7
-    assert outcome.rejects == (
+    settled = delivery.settled[0]
+    assert settled.rejects == (
         Reject("000005", None, "MALFORMED", "batch"),
         Reject("000001", "points", "INVALID", "batch"),
     )
-    assert outcome.retries == 0
+    assert settled.retries == 0
 
 
 @pytest.mark.parametrize(
@@ -278,7 +276,7 @@ def test_rejections_reach_their_rows() -> None:
     ],
 )
 def test_failures_say_what_to_do(answer: Answer, words: list[str]) -> None:
-    delivery = Delivery(lambda _: answer)
+    delivery = Sending(lambda _: answer)
     with pytest.raises(DeliveryError) as caught:
         delivery.run(chunks_of(1))
     assert [word for word in words if word not in str(caught.value)] == []
@@ -296,7 +294,7 @@ def test_chunks_in_flight_are_settled_when_another_fails() -> None:
         assert failed.wait(PATIENCE)
         return OK
 
-    delivery = Delivery(answer)
+    delivery = Sending(answer)
     with pytest.raises(DeliveryError, match="401"):
         delivery.run(chunks_of(50))
     assert delivery.numbers == [1, 2]
@@ -325,14 +323,14 @@ def test_a_call_after_the_settled_prefix_is_awaited(monkeypatch: pytest.MonkeyPa
         return wait(futures, timeout)
 
     monkeypatch.setattr(sender, "wait", waiting)
-    delivery = Delivery(answer)
+    delivery = Sending(answer)
     with pytest.raises(DeliveryError):
         delivery.run(chunks_of(2))
     assert ended.is_set()
 
 
 def test_too_many_rejections_are_a_failure() -> None:
-    delivery = Delivery(lambda _: Rejected(400, "MALFORMED"))
+    delivery = Sending(lambda _: Rejected(400, "MALFORMED"))
     with pytest.raises(
         DeliveryError, match=r"MALFORMED.*rejected one by one: 25 rows, and 16 of 16 samples"
     ) as caught:
@@ -346,7 +344,7 @@ def test_settled_chunks_survive_a_failing_source() -> None:
         yield from chunks_of(3)
         raise OSError("the warehouse is unreachable")
 
-    delivery = Delivery(lambda _: OK)
+    delivery = Sending(lambda _: OK)
     with pytest.raises(OSError, match="unreachable"):
         delivery.run(source())
     assert delivery.numbers == [1, 2, 3]
@@ -358,7 +356,7 @@ def test_exceptions_of_the_send_function_are_raised() -> None:
             raise ZeroDivisionError
         return OK
 
-    delivery = Delivery(answer)
+    delivery = Sending(answer)
     with pytest.raises(ZeroDivisionError):
         delivery.run(chunks_of(10))
     assert delivery.numbers == [1, 2, 3][: len(delivery.numbers)]
@@ -370,7 +368,7 @@ def test_a_stop_settles_calls_in_flight_and_starts_none() -> None:
         delivery.stop.set()
         return OK
 
-    delivery = Delivery(answer)
+    delivery = Sending(answer)
     with pytest.raises(Interrupted):
         delivery.run(chunks_of(50))
     assert delivery.numbers == [1, 2, 3, 4]
@@ -378,7 +376,7 @@ def test_a_stop_settles_calls_in_flight_and_starts_none() -> None:
 
 
 def test_a_stop_before_the_start_sends_nothing() -> None:
-    delivery = Delivery(lambda _: OK)
+    delivery = Sending(lambda _: OK)
     delivery.stop.set()
     with pytest.raises(Interrupted):
         delivery.run(chunks_of(5))
@@ -399,7 +397,7 @@ def test_a_stop_after_the_last_chunk_is_no_interruption() -> None:
         delivery.stop.set()
         return OK
 
-    delivery = Delivery(answer)
+    delivery = Sending(answer)
     assert delivery.run(source()) == [1, 2]
 
 
@@ -411,7 +409,7 @@ def test_a_stop_ends_waits(what: str) -> None:
         threading.Timer(0.05, delivery.stop.set).start()
         return Busy(503, 200.0) if what == "retry" else OK
 
-    delivery = Delivery(answer, SYSTEM_TIMING, pacer)
+    delivery = Sending(answer, SYSTEM_TIMING, pacer)
     with pytest.raises(Interrupted):
         delivery.run(chunks_of(3))
     assert delivery.numbers == ([] if what == "retry" else [1])
@@ -424,7 +422,7 @@ def test_the_wait_for_calls_in_flight_is_bounded() -> None:
         delivery.stop.set()
         return OK if operations == [0] else (release.wait(PATIENCE), OK)[1]
 
-    delivery = Delivery(answer, SYSTEM_TIMING)
+    delivery = Sending(answer, SYSTEM_TIMING)
     try:
         with pytest.raises(Interrupted):
             delivery.run(chunks_of(3), drain=0.05)
@@ -442,7 +440,7 @@ def test_closing_the_delivery_does_not_block(leave: str) -> None:
             release.wait(PATIENCE)
         return OK
 
-    delivery = Delivery(answer, SYSTEM_TIMING)
+    delivery = Sending(answer, SYSTEM_TIMING)
     generator = delivery.open(chunks_of(50))
     try:
         assert next(generator).chunk.number == 1
@@ -459,7 +457,7 @@ def test_closing_the_delivery_does_not_block(leave: str) -> None:
 
 
 def test_threads_end_with_the_delivery() -> None:
-    Delivery(lambda _: OK).run(chunks_of(10))
+    Sending(lambda _: OK).run(chunks_of(10))
     until(lambda: not any(thread.name.startswith("batch-sender") for thread in threading.enumerate()))
 
 
@@ -473,7 +471,7 @@ def test_chunk_numbers_are_consecutive_for_any_order_of_answers() -> None:
         answered[number].set()
         return OK
 
-    delivery = Delivery(answer)
+    delivery = Sending(answer)
     delivery.run(chunks_of(40))
     assert all(after - before == 1 for before, after in pairwise(delivery.numbers))
     assert len(delivery.numbers) == 40

@@ -13,8 +13,7 @@ from dbt_batch_sync.audit.comparison import Believed
 from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.kinds.attributes import KEY, TypedAttribute
 from dbt_batch_sync.mapping.mapping import OnNull
-from dbt_batch_sync.push.counts import Pending
-from dbt_batch_sync.push.known import Known, relation_of
+from dbt_batch_sync.push.known import Known, Pending, relation_of
 from dbt_batch_sync.push.pages import RANGE_CELLS, RANGE_ROWS, neighbours
 from dbt_batch_sync.warehouse import Statement, Warehouse
 from dbt_batch_sync.warehouse.relations import Relation, select

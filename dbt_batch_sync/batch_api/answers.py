@@ -21,8 +21,6 @@ from typing import Final
 
 from dbt_batch_sync.batch_api.reasons import attribute_name, machine_code
 
-_REJECTING: Final = frozenset({400, 413, 422})
-_BUSY: Final = frozenset({408, 429})
 _SUCCESS: Final = "SUCCESS"
 _PARTIAL: Final = "SUCCESS_WITH_PARTIAL_ERRORS"
 _MAX_TEXT: Final = 1_000
@@ -115,12 +113,12 @@ def parse(status: int, headers: Mapping[str, str], body: bytes, now: float, read
         return Broken(BrokenKind.ANSWER, "no JSON object") if document is None else read(document)
     error = document or {}
     code = machine_code(error.get("error_code"))
-    if status in _BUSY or 500 <= status < 600:
+    if status in (408, 429) or 500 <= status < 600:
         sent_at = _seconds(headers.get("date", ""))
         return Busy(
             status, retry_after(headers.get("retry-after", ""), now if sent_at is None else sent_at), code
         )
-    if status in _REJECTING:
+    if status in (400, 413, 422):
         return Rejected(status, code, _text(error.get("error_message")))
     if 300 <= status < 500:
         return Fatal(status, code)

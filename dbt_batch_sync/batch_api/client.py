@@ -65,15 +65,6 @@ class Client:
             use_environment=output.api_url.lower().startswith("https:"),
         )
 
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"Client({self._base!r})"
-
     def close(self) -> None:
         """Closes idle connections. Requests in flight end by their own timeouts."""
         self._session.close()
@@ -141,23 +132,19 @@ class Client:
                     return Broken(BrokenKind.TOO_LARGE)
                 return parse(status, response.headers, text or b"", time.time(), read)
         except FAILURES as error:
-            failure = classify(error)
-            if isinstance(failure, Broken) and upload is not None and upload.begun:
-                # TLS may fail at any time, not only when connecting.
-                kind = BrokenKind.CUT if failure.kind is BrokenKind.CONNECT else failure.kind
-                failure = replace(failure, kind=kind)
             for cause in _causes(error):
                 # The traceback holds the body until the garbage collector breaks the reference cycle.
                 cause.__traceback__ = None
-            return self._located(failure)
+            return self._failed(classify(error), begun=upload is not None and upload.begun)
 
-    def _located(self, failure: Fatal | Broken) -> Fatal | Broken:
-        """Adds the unreachable host, which is usually wrong, or a sandbox that is not running."""
+    def _failed(self, failure: Fatal | Broken, *, begun: bool) -> Fatal | Broken:
         if not isinstance(failure, Broken) or failure.kind is not BrokenKind.CONNECT:
             return failure
-        at = urlsplit(self._base)
-        hint = "; is `dbt-batch-sync sandbox` running?" if is_loopback(at.hostname) else ""
-        return replace(failure, detail=f"{failure.detail} at {at.netloc}{hint}")
+        if begun:  # TLS may fail at any time, not only when connecting
+            return replace(failure, kind=BrokenKind.CUT)
+        # The unreachable host is usually wrong, or a sandbox that is not running.
+        hint = "; is `dbt-batch-sync sandbox` running?" if self.is_local else ""
+        return replace(failure, detail=f"{failure.detail} at {urlsplit(self._base).netloc}{hint}")
 
 
 def _whole(document: dict[str, object]) -> Accepted:
@@ -169,21 +156,17 @@ def classify(error: BaseException) -> Fatal | Broken:
     chain = list(_causes(error))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
         return Fatal(None)
-    detail = type(error).__name__
-    if any(isinstance(cause, _UNREACHED) for cause in chain):
-        return Broken(BrokenKind.CONNECT, detail)
-    if any(isinstance(cause, _LATE) for cause in chain):
-        return Broken(BrokenKind.TIMEOUT, detail)
-    return Broken(BrokenKind.CUT, detail)
-
-
-_UNREACHED = (
-    requests.exceptions.ConnectTimeout,
-    requests.exceptions.ProxyError,
-    requests.exceptions.SSLError,
-    urllib3.exceptions.NewConnectionError,
-)
-_LATE = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
+    unreached = (
+        requests.exceptions.ConnectTimeout,
+        requests.exceptions.ProxyError,
+        requests.exceptions.SSLError,
+        urllib3.exceptions.NewConnectionError,
+    )
+    late = (TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
+    for kind, types in ((BrokenKind.CONNECT, unreached), (BrokenKind.TIMEOUT, late)):
+        if any(isinstance(cause, types) for cause in chain):
+            return Broken(kind, type(error).__name__)
+    return Broken(BrokenKind.CUT, type(error).__name__)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -199,7 +182,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _read(response: requests.Response) -> bytes | None:
-    """The raw answer, never decompressed; None if it is too large."""
+    """The raw answer, never decompressed; None if it is too large. urllib3 notices that an answer is cut when
+    it finds no more to read.
+    """
     parts: list[bytes] = []
     left = MAX_ANSWER_BYTES
     while part := response.raw.read(_READ_BYTES, decode_content=False):

@@ -81,11 +81,11 @@ class Exports:
             raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no state of an export")))
         if state != "SUCCESS":
             return View(cast("State", state))
-        listed = files if isinstance(files, list) and 0 < len(files) <= MAX_FILES else [None]
-        urls = [each.get("url") if isinstance(each, dict) else None for each in listed]
-        if not all(isinstance(url, str) for url in urls):
+        listed = files if isinstance(files, list) and len(files) <= MAX_FILES else []
+        urls = [str(each["url"]) for each in listed if isinstance(each, dict) and each.get("url")]
+        if not urls or len(urls) < len(listed):
             raise DeliveryError(describe(Broken(BrokenKind.ANSWER, "no files of an export")))
-        return View("SUCCESS", tuple(map(str, urls)))
+        return View("SUCCESS", tuple(urls))
 
     def download(self, url: str, path: Path) -> None:
         """Writes a file of the export. Requests it again if its link has expired or it was cut."""

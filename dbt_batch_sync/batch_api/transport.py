@@ -12,6 +12,7 @@ import io
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, cast
 
@@ -19,7 +20,6 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
 
 from dbt_batch_sync import __version__
 
@@ -58,13 +58,10 @@ _HEADER: Final = "X-App-Key-Of-Path"
 
 
 class Credentials(AuthBase):
-    """Headers that are set last, so that neither netrc nor the environment replaces them; in no `repr`."""
+    """Headers that are set last, so that neither netrc nor the environment replaces them."""
 
     def __init__(self, **headers: str) -> None:
         self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
-
-    def __repr__(self) -> str:
-        return "Credentials(…)"
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers.update(self._headers)
@@ -174,19 +171,20 @@ class _SecretPaths(HTTPConnection):
         super().putrequest(method, url.replace(IN_PATH, self._secret) if self._secret else url, *flags, **how)
 
 
-def _adapted(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
-    """A class of pools, with secret paths and timed answers."""
-    own = {"response_class": _TimedResponse}
-    connection = type("_Connection", (_SecretPaths, pool.ConnectionCls), own)
-    return type("_Pool", (pool,), {"ConnectionCls": connection})
+@cache
+def _adapted(connection: type[HTTPConnection]) -> type[HTTPConnection]:
+    """A class of connections with secret paths and timed answers."""
+    return type("_Connection", (_SecretPaths, connection), {"response_class": _TimedResponse})
 
 
 class _TimedAdapter(HTTPAdapter):
     """`requests`' adapter with these connections, also through a proxy."""
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        _adapt(self.poolmanager)
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        if not issubclass(pool.ConnectionCls, _SecretPaths):
+            pool.ConnectionCls = _adapted(pool.ConnectionCls)
+        return pool
 
     def close(self) -> None:
         # urllib3 leaves this to the garbage collector, but an earlier exception may hold a pool.
@@ -194,16 +192,3 @@ class _TimedAdapter(HTTPAdapter):
             for key in manager.pools.keys():  # noqa: SIM118 - no dict: it refuses iteration
                 manager.pools[key].close()
         super().close()
-
-    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
-        known = proxy in self.proxy_manager
-        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        if not known:
-            _adapt(manager)
-        return manager
-
-
-def _adapt(manager: Any) -> None:
-    # A SOCKS proxy has pools of its own.
-    pools = manager.pool_classes_by_scheme
-    manager.pool_classes_by_scheme = {scheme: _adapted(pool) for scheme, pool in pools.items()}

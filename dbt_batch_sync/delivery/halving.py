@@ -82,7 +82,9 @@ class _Search:
         self._rejected += 1
         self.errors.append(PartialError(index, None, answer.code, answer.message))
         if not self._repeatable:
-            self._check_unaccepted(answer)
+            large = self._operations > FIRST_CHECK + _SMALL_REST
+            if large and not self._accepted and self._rejected == min(self._operations, UNACCEPTED):
+                raise MostlyRejected(self._rejected, 0, 0, answer)
             return
         rest = self._operations - index - 1
         if self._rejected < self._next_check or rest <= _SMALL_REST:
@@ -92,8 +94,3 @@ class _Search:
         bad = sum(isinstance(self._call(probe, probe + 1), Rejected) for probe in probes)
         if bad * 2 > PROBES:
             raise MostlyRejected(self._rejected, bad, PROBES, answer)
-
-    def _check_unaccepted(self, answer: Rejected) -> None:
-        large = self._operations > FIRST_CHECK + _SMALL_REST
-        if large and not self._accepted and self._rejected == min(self._operations, UNACCEPTED):
-            raise MostlyRejected(self._rejected, 0, 0, answer)

@@ -15,10 +15,10 @@ from dbt_batch_sync.kinds.attributes import PROFILE_RULES, AttributeType, Rules,
 
 if TYPE_CHECKING:
     from dbt_batch_sync.connections.outputs import Output
-    from dbt_batch_sync.delivery.talking import Talk
     from dbt_batch_sync.ledger.state import Built
     from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
     from dbt_batch_sync.mapping.validation import Spot
+    from dbt_batch_sync.push.channels import Talk
 
 APART, CONTINUES = 1, 2
 """Marks of rendered rows: a request must begin with this row; its key is also that of the row before it."""

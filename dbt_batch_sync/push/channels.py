@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event as Signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy, Fatal, Rejected, describe
+from dbt_batch_sync.batch_api.retry import RetryPolicy, persist
 from dbt_batch_sync.connections.outputs import Output
-from dbt_batch_sync.delivery.pacing import Pacer, call_size, pacer_for
-from dbt_batch_sync.delivery.talking import Talk
+from dbt_batch_sync.delivery.pacing import SYSTEM_TIMING, Pacer, Timing, pacer_for
+from dbt_batch_sync.delivery.sender import Interrupted
+from dbt_batch_sync.errors import DeliveryError
 from dbt_batch_sync.kinds.audience import AUDIENCE
 from dbt_batch_sync.kinds.kind import Kind, Route
 
@@ -20,29 +24,46 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Channel:
-    """How one sync's push reaches Batch. All syncs of an output and endpoint share the pacer."""
+class Talk:
+    """Requests that are not about rows, with the same rate limit and retries, until `stop` is set. `ask`: as
+    `Client.ask`.
+    """
 
-    output: Output
-    client: Client
-    route: Route
+    ask: Callable[..., Answer]
     pacer: Pacer
+    policy: RetryPolicy
+    stop: Signal
+    timing: Timing = field(default_factory=lambda: SYSTEM_TIMING)
 
-    @property
-    def call_size(self) -> int:
-        """The most rows of a request."""
-        return call_size(self.route, self.output.max_profiles_per_second)
+    def get(self, path: str, query: Mapping[str, str]) -> Mapping[str, object] | None:
+        """The answer's document; None if Batch has no such object. Raises DeliveryError or Interrupted."""
+        answer = self._call("GET", f"{path}?{urlencode(query)}")
+        if isinstance(answer, Accepted):
+            return answer.document
+        if answer.status != 404:
+            raise DeliveryError(f"{describe(answer)}.")
+        return None
 
-    @property
-    def max_in_flight(self) -> int:
-        """The most requests at a time."""
-        return min(self.output.max_in_flight, self.route.max_in_flight or self.output.max_in_flight)
+    def post(self, path: str, document: Mapping[str, object]) -> Rejected | Fatal | None:
+        """Sends a change. Returns Batch's objection, or None. Raises like `get`."""
+        answer = self._call("POST", path, document)
+        return None if isinstance(answer, Accepted) else answer
 
-    @property
-    def rate(self) -> int:
-        """The most rows per second that an intent covers; 0 if there is no rate limit."""
-        rate = self.output.max_profiles_per_second
-        return int((self.route.rate or self.route.calls * self.route.max_rows) if rate is None else rate)
+    def pause(self, seconds: float) -> None:
+        """Waits. Raises Interrupted."""
+        if self.timing.wait(self.stop, seconds):
+            raise Interrupted("stopped on request")
+
+    def _call(self, *request: Any) -> Accepted | Rejected | Fatal:
+        def call() -> Answer:
+            if not self.pacer.acquire(0, lambda seconds: self.timing.wait(self.stop, seconds)):
+                raise Interrupted("stopped on request")
+            return self.ask(*request)
+
+        answer, why = persist(call, self.policy, self.timing.chance, lambda _, retry: self.pause(retry.after))
+        if isinstance(answer, Busy | Broken):
+            raise DeliveryError(f"{describe(answer)}{why}.")
+        return answer
 
 
 @dataclass
@@ -66,12 +87,9 @@ class Channels:
             self._clients[output.name] = Client(output)
         return self._clients[output.name]
 
-    def channel(self, output: Output, route: Route) -> Channel:
-        return Channel(output, self.client(output), route, self._pacer(output, route))
-
     def talk(self, output: Output, kind: Kind, stop: Signal | None = None) -> Talk:
         """Requests about a kind's container, with the rate limit of its route."""
-        pacer, policy = self._pacer(output, kind.routes[0]), RetryPolicy(output.max_attempts)
+        pacer, policy = self.pacer(output, kind.routes[0]), RetryPolicy(output.max_attempts)
         return Talk(self.client(output).ask, pacer, policy, stop or Signal())
 
     def apps(self, output: Output, kind: Kind, stop: Signal) -> dict[str, Talk]:
@@ -81,10 +99,10 @@ class Channels:
 
     def check(self, output: Output) -> None:
         """Checks address and credentials, at the rate of requests about audiences. Raises DeliveryError."""
-        self._pacer(output, AUDIENCE.routes[0]).acquire(0, Signal().wait)
+        self.pacer(output, AUDIENCE.routes[0]).acquire(0, Signal().wait)
         self.client(output).check()
 
-    def _pacer(self, output: Output, route: Route) -> Pacer:
+    def pacer(self, output: Output, route: Route) -> Pacer:
         key = (output.name, route.name)
         if key not in self._pacers:
             self._pacers[key] = pacer_for(route, output.max_profiles_per_second)

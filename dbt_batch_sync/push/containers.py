@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbt_batch_sync.batch_api.answers import Fatal, describe
-from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import DeliveryError, Stopped
 from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.kinds.kind import Document, Step
 from dbt_batch_sync.ledger.state import SyncState
 from dbt_batch_sync.mapping.syncs import Sync
+from dbt_batch_sync.push.channels import Talk
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 _LONGEST_WAIT, _LONGEST_STEP = 3_600.0, 600.0
@@ -57,28 +57,24 @@ def prepare(talk: Talk, sync: Sync, state: SyncState) -> None:
     """
     waited, rejected = 0.0, False
     accepted: Step | None = None
-    while step := _next_step(talk, sync, state):
-        if accepted == step:
-            if waited >= _LONGEST_STEP:
-                raise DeliveryError(
-                    f"Batch accepted to {step.does} and has not done it within ten minutes. Try again later: "
-                    f"dbt-batch-sync push --select {sync.name}"
-                )
-            talk.pause(_FIRST_PAUSE)
-            waited += _FIRST_PAUSE
-        elif failure := talk.post(step.path, step.document):
-            if isinstance(failure, Fatal) and failure.status in (401, 403):
-                raise DeliveryError(f"{describe(failure)}.")
-            if rejected:
-                raise DeliveryError(f"can't {step.does}: Batch rejected it: {describe(failure)}.")
-            rejected = True
-        else:
-            accepted = step
-
-
-def _next_step(talk: Talk, sync: Sync, state: SyncState) -> Step | None:
     try:
-        return compare(talk, sync, state)
+        while step := compare(talk, sync, state):
+            if accepted == step:
+                if waited >= _LONGEST_STEP:
+                    raise DeliveryError(
+                        f"Batch accepted to {step.does} and has not done it within ten minutes. "
+                        f"Try again later: dbt-batch-sync push --select {sync.name}"
+                    )
+                talk.pause(_FIRST_PAUSE)
+                waited += _FIRST_PAUSE
+            elif failure := talk.post(step.path, step.document):
+                if isinstance(failure, Fatal) and failure.status in (401, 403):
+                    raise DeliveryError(f"{describe(failure)}.")
+                if rejected:
+                    raise DeliveryError(f"can't {step.does}: Batch rejected it: {describe(failure)}.")
+                rejected = True
+            else:
+                accepted = step
     except Stopped as stopped:
         raise Stopped(f"nothing was sent: {stopped}") from None
 

@@ -93,8 +93,6 @@ def check_guards(
     return state.built
 
 
-BUILT = "success"
-PASSED = frozenset(("pass", "warn", "success"))
 _SHOWN = 5
 
 
@@ -111,16 +109,15 @@ class Gate:
 
     def refusal(self, sync: Sync, state: SyncState, *, require_tests: bool) -> str | None:
         """Why this sync must not be pushed, with the command to run; None if it may."""
-        found = [*self._age(state), *(self._untested(sync, state) if require_tests else ())]
+        found = self._untested(sync, state) if require_tests else []
+        age = state.now - state.built.built_at if state.built else timedelta(0)
+        if self.max_age is not None and age > self.max_age:
+            old = f"its delta was built {_spoken(age)} ago, and `--max-age` is {_spoken(self.max_age)}"
+            found = [old, *found]
         if not found:
             return None
         names = " ".join(sync.names)
         return f"`{sync.name}` was not pushed: {'; '.join(found)}. Run: dbt build --select {names}"
-
-    def _age(self, state: SyncState) -> Iterator[str]:
-        age = state.now - state.built.built_at if state.built else timedelta(0)
-        if self.max_age is not None and age > self.max_age:
-            yield f"its delta was built {_spoken(age)} ago, and `--max-age` is {_spoken(self.max_age)}"
 
     def _untested(self, sync: Sync, state: SyncState) -> list[str]:
         if self.results is None:
@@ -138,7 +135,7 @@ class Gate:
             status = results.statuses.get(model.unique_id)
             if status is None:
                 yield f"the last dbt command did not build {model.name}"
-            elif status != BUILT:
+            elif status != "success":
                 yield f"{model.name} was not built: {status}"
         tested = {model.unique_id for model in (*models, sync.snapshot) if model is not None}
         statuses = [
@@ -147,7 +144,8 @@ class Gate:
             if tested.intersection(test.depends_on)
         ]
         missing = [name for name, status in statuses if status is None]
-        failed = [f"{name} ({status})" for name, status in statuses if status and status not in PASSED]
+        fine = (None, "pass", "warn", "success")
+        failed = [f"{name} ({status})" for name, status in statuses if status not in fine]
         for said, names in (("tests did not run", missing), ("tests failed", failed)):
             if names:
                 more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -1,19 +1,20 @@
-"""What is read about a sync before anything is sent: its state, ledger and relations."""
+"""What is read about a sync before anything is sent: its state, ledger, relations and unsettled rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlglot import exp
 
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
+from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.ledger.journal import Journal, awake
 from dbt_batch_sync.ledger.records import COLUMNS, JOURNAL, ledger_rows
-from dbt_batch_sync.ledger.state import SyncState
+from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.relations import Relation, beside, select
 
 
@@ -79,6 +80,47 @@ def relation_of(warehouse: Warehouse, sync: Sync, which: Literal["snapshot", "de
         name = table.sql(warehouse.dialect)
         raise ConfigurationError(f"there is no {name} in the warehouse yet. Run: {build_command(sync)}")
     return Relation(table, columns, sync.kind.key)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The rows of a delta that are not settled by the checkpoint `at`. `names`: its attributes."""
+
+    delta: Relation
+    delta_id: str
+    at: Checkpoint
+    names: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(warehouse: Warehouse, sync: Sync, built: Built, at: Checkpoint) -> Pending:
+        """Those of the sync's last built delta. Raises ConfigurationError: it is not in the warehouse."""
+        names = tuple(attribute.name for attribute in parse_types(built.attribute_types))
+        return Pending(relation_of(warehouse, sync, "delta"), built.delta_id, at, names)
+
+    def read(self, warehouse: Warehouse, query: exp.Select, **values: Value) -> list[dict[str, Any]]:
+        """The result of a query with `conditions` and further values."""
+        rows: list[dict[str, Any]] = warehouse.fetch(Statement(query, {**self.values, **values})).to_pylist()
+        return rows
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The values of a query with `conditions`."""
+        key = {} if self.at.key is None else {"key": self.at.key}
+        return {"delta_id": self.delta_id, "page": self.at.page, **key}
+
+    def conditions(self, of: str = "") -> list[str]:
+        """What an unsettled row of this build meets; `of` is the delta's alias and a dot."""
+        found = [f"{of}_batch_delta_id = :delta_id", f"{of}_batch_page > :page"]
+        if self.at.key is not None:
+            found.append(f"({of}_batch_page > {self.at.page + 1} or {of}_batch_key > :key)")
+        return found
+
+    @property
+    def settled(self) -> str:
+        """What a row of this build meets when it is settled."""
+        if self.at.key is None:
+            return "_batch_page <= :page"
+        return f"(_batch_page <= :page or (_batch_page = {self.at.page + 1} and _batch_key <= :key))"
 
 
 def build_command(sync: Sync) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlglot import exp
 
@@ -17,7 +18,7 @@ from dbt_batch_sync.results.look import Change, Occurrence, Pending, SyncProfile
 from dbt_batch_sync.warehouse import Statement, Value, Warehouse
 from dbt_batch_sync.warehouse.relations import Relation, select
 
-Row = Mapping[str, object]
+Row = Mapping[str, Any]
 
 
 def look_up(warehouse: Warehouse, known: Known, key: str, *, show_values: bool = False) -> SyncProfile:
@@ -50,7 +51,7 @@ class _Found:
         if built:
             self.queued = _row(warehouse, delta, {"key": key, "delta_id": built.delta_id}) or {}
         if built and self.queued:
-            page = int(str(self.queued["_batch_page"]))
+            page = int(self.queued["_batch_page"])
             about = {"sync": sync.name, "key": key, "delta_id": built.delta_id}
             self.events = known.journal.events(EVENTS, **about, page=page, page_before=page - 1)
         self.rejections = tuple(rejections_of(known.journal, sync.name, key))
@@ -81,9 +82,9 @@ class _Found:
         }
         return SyncProfile(
             sync=self.sync,
-            sent_at=_moment(sent_at),
-            run_id=None if run_id is None else str(run_id),
-            exited_at=_moment(exited_at),
+            sent_at=sent_at,
+            run_id=run_id,
+            exited_at=exited_at,
             attributes=values if sent_at is not None else {},
             in_doubt=tuple(self._doubt()),
             pending=self._pending(show_values) if queued and self.settled is None else None,
@@ -103,7 +104,7 @@ class _Found:
     def _doubt(self) -> Iterable[str]:
         listed = []
         if self.settled is None:
-            listed.append(str(self.held.get("_batch_doubt") or ""))
+            listed.append(self.held.get("_batch_doubt") or "")
             if any(each.event == "intent" for each in self.events):
                 listed += self._names
         for each in self.events:
@@ -115,17 +116,12 @@ class _Found:
         )
 
     def _pending(self, show: bool) -> Pending:
-        reason = self.queued.get("_batch_reason")
         changes = tuple(
             Change(name, *(mask(row.get(name), name, show=show) for row in (self.held, self.queued)))
             for name in self._names
             if name != PRESENT
         )
-        return Pending(str(self.queued["_batch_change"]), None if reason is None else str(reason), changes)
-
-
-def _moment(cell: object) -> datetime | None:
-    return cell if isinstance(cell, datetime) else None
+        return Pending(self.queued["_batch_change"], self.queued["_batch_reason"], changes)
 
 
 def row_of(relation: Relation, *, build: bool) -> exp.Select:
@@ -153,40 +149,37 @@ In the page after the checkpoint's, `:page_before`, a row is settled if its key 
 _LAST = 10
 """The most events shown for a person."""
 
-_REMEMBERED = f"""
-    select _batch_key as event_id, batch__name as name, batch__time as time, _batch_sent_at as sent_at,
-        case when _batch_doubt is not null then 'unsure' else coalesce(_batch_reason, 'sent') end as state
-    from snapshot where custom_id = :profile order by batch__time desc limit {_LAST}
-    """
-"""The last events of the profile `:profile`."""
-
-_QUEUED = f"""
-    select _batch_key as event_id, batch__name as name, batch__time as time,
-        cast(null as timestamp) as sent_at,
-        case when _batch_change = 'invalid' then _batch_reason when _batch_page <= :page then 'sent'
-            else 'queued' end as state
-    from delta where custom_id = :profile and _batch_delta_id = :delta_id
-    order by batch__time desc limit {_LAST}
-    """
-"""Those in the delta `:delta_id`; up to the page `:page`, they are settled."""
-
-_COLUMNS = {"event_id": "text", "name": "text", "time": "timestamp", "sent_at": "timestamp", "state": "text"}
-
 
 def _last_events(warehouse: Warehouse, known: Known, profile: str) -> tuple[Occurrence, ...]:
     """A profile's last events that were sent, are queued or were rejected, newest first."""
-    snapshot = relation_of(warehouse, known.sync, "snapshot")
-    queries = [Statement(select(_REMEMBERED, snapshot=snapshot), {"profile": profile})]
+    remembered = select(
+        f"""
+        select _batch_key as event_id, batch__name as name, batch__time as time, _batch_sent_at as sent_at,
+            case when _batch_doubt is not null then 'unsure' else coalesce(_batch_reason, 'sent') end as state
+        from snapshot where custom_id = :profile order by batch__time desc limit {_LAST}
+        """,
+        snapshot=relation_of(warehouse, known.sync, "snapshot"),
+    )
+    queries = [Statement(remembered, {"profile": profile})]
     if known.state.built is not None:
-        delta = relation_of(warehouse, known.sync, "delta")
-        given: dict[str, Value] = {
-            "delta_id": known.state.built.delta_id,
-            "page": known.state.checkpoint.page,
-        }
-        queries.append(Statement(select(_QUEUED, delta=delta), {"profile": profile, **given}))
+        queued = select(
+            f"""
+            select _batch_key as event_id, batch__name as name, batch__time as time,
+                cast(null as timestamp) as sent_at,
+                case when _batch_change = 'invalid' then _batch_reason when _batch_page <= :page then 'sent'
+                    else 'queued' end as state
+            from delta where custom_id = :profile and _batch_delta_id = :delta_id
+            order by batch__time desc limit {_LAST}
+            """,
+            delta=relation_of(warehouse, known.sync, "delta"),
+        )
+        build, page = known.state.built.delta_id, known.state.checkpoint.page
+        queries.append(Statement(queued, {"profile": profile, "delta_id": build, "page": page}))
+    columns = dict.fromkeys(("event_id", "name", "time", "sent_at", "state"), "text")
+    columns |= {"time": "timestamp", "sent_at": "timestamp"}
     found: dict[str, Occurrence] = {}
     for query in queries:
-        for row in typed(warehouse.fetch(query), _COLUMNS).to_pylist():
+        for row in typed(warehouse.fetch(query), columns).to_pylist():
             found[str(row["event_id"])] = Occurrence(row["name"], row["time"], row["state"], row["sent_at"])
     newest = sorted(found.values(), key=lambda each: (each.time is not None, each.time), reverse=True)
     return tuple(newest[:_LAST])

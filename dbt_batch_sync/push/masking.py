@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from datetime import date
 from decimal import Decimal
-from functools import cache
 
 from dbt_batch_sync.kinds.attributes import STANDARD_PREFIX, STANDARD_RULES
-from dbt_batch_sync.kinds.vocabularies import Vocabulary, words
+from dbt_batch_sync.kinds.vocabularies import words
 
-VOCABULARIES = frozenset(
-    f"{STANDARD_PREFIX}{name}" for name, rule in STANDARD_RULES.items() if rule.vocabulary
-)
-"""Attributes whose values are words of a closed list."""
+VOCABULARIES = {f"{STANDARD_PREFIX}{name}": rule.vocabulary for name, rule in STANDARD_RULES.items()}
+"""The closed lists of attributes' values."""
 
 PERSONAL = frozenset(("batch__email_address", "batch__phone_number"))
 
@@ -31,7 +28,8 @@ def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
         return "''"
     if isinstance(value, bool):
         return str(value).lower()
-    if show or (attribute in VOCABULARIES and str(value) in _words()):
+    vocabulary = VOCABULARIES.get(attribute)
+    if show or (vocabulary is not None and str(value) in words(vocabulary)):
         return str(value)
     if attribute not in PERSONAL:
         if isinstance(value, date):
@@ -46,8 +44,3 @@ def mask(value: object, attribute: str = "", *, show: bool = False) -> str:
     if len(text) < 3:
         return "•" * len(text)
     return text[0] + "•" * min(len(text) - 1, 8) + (f" ({len(text)})" if len(text) > 9 else "")
-
-
-@cache
-def _words() -> frozenset[str]:
-    return frozenset(word for each in Vocabulary for word in words(each))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import ConfigurationError, DeliveryError
 from dbt_batch_sync.ledger.audits import last_audits
 from dbt_batch_sync.ledger.erasures import ErasureCounts, erasure_counts
@@ -14,11 +13,12 @@ from dbt_batch_sync.ledger.records import RejectedKey, Run
 from dbt_batch_sync.ledger.requests import open_requests
 from dbt_batch_sync.ledger.state import Built
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.push.counts import Pending, invalid_keys, present_rows
-from dbt_batch_sync.push.known import Known, by_ledger, parked_rows, relation_of
-from dbt_batch_sync.push.plan import Counts, count_changes, pending_rows
+from dbt_batch_sync.push.channels import Talk
+from dbt_batch_sync.push.known import Known, Pending, by_ledger, parked_rows, relation_of
+from dbt_batch_sync.push.plan import count_changes, pending_rows
 from dbt_batch_sync.results.look import SyncRejects, SyncReport, SyncStatus
 from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse.relations import select
 
 
 def statuses(known: Sequence[Known], limit: int) -> Iterator[SyncStatus]:
@@ -66,12 +66,27 @@ def sizes(
 
 def _expected(warehouse: Warehouse, known: Known, built: Built) -> int:
     """The number of rows in Batch, from the snapshot and what was settled of the delta since."""
-    delta = relation_of(warehouse, known.sync, "delta")
-    pending = Pending(delta, built.delta_id, known.state.checkpoint)
-    snapshot = relation_of(warehouse, known.sync, "snapshot")
-    query = present_rows(pending, snapshot, known.journal.rejects_table)
-    found = warehouse.fetch(Statement(query, {**pending.values, "sync": known.sync.name}))
-    return int(found.column("present")[0].as_py() or 0)
+    pending = Pending.of(warehouse, known.sync, built, known.state.checkpoint)
+    query = select(
+        f"""
+        select sum(case when coalesce(d.batch__present, s.batch__present) then 1 else 0 end) as present
+        from snapshot as s
+        full join (
+            select _batch_key, batch__present from delta
+            where _batch_delta_id = :delta_id and _batch_changed <> '' and {pending.settled}
+                and _batch_key not in (
+                    select r.key from rejects as r
+                    where r.sync = :sync and r.delta_id = :delta_id and r.attribute is null
+                        and r.key is not null
+                )
+        ) as d on s._batch_key = d._batch_key
+        """,
+        delta=pending.delta,
+        snapshot=relation_of(warehouse, known.sync, "snapshot"),
+        rejects=known.journal.rejects_table,
+    )
+    (row,) = pending.read(warehouse, query, sync=known.sync.name)
+    return int(row["present"] or 0)
 
 
 def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) -> Iterator[SyncRejects]:
@@ -79,11 +94,19 @@ def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) 
     counts = _of_each(known, open_counts)
     for each in known:
         name, pending = each.sync.name, pending_rows(warehouse, each)
-        changes = count_changes(warehouse, each, pending) if pending else Counts()
+        changes = count_changes(warehouse, each, pending)
         listed = open_keys(each.journal, name, profiles) if profiles else []
         if pending and profiles and changes.invalid:
-            query = Statement(invalid_keys(pending, profiles), {"delta_id": pending.delta_id})
-            rows = warehouse.fetch(query).to_pylist()
+            # Parked ones have an open rejection.
+            query = select(
+                f"""
+                select distinct _batch_key as key, _batch_reason as reason from delta
+                where _batch_delta_id = :delta_id and _batch_change = 'invalid' and _batch_reason <> 'parked'
+                order by key, reason limit {profiles}
+                """,
+                delta=pending.delta,
+            )
+            rows = warehouse.fetch(Statement(query, {"delta_id": pending.delta_id})).to_pylist()
             listed += (RejectedKey(row["key"], None, row["reason"]) for row in rows)
         yield SyncRejects(
             name,
@@ -98,8 +121,7 @@ def rejections(warehouse: Warehouse, known: Sequence[Known], profiles: int = 0) 
 def reports(warehouse: Warehouse, known: Sequence[Known], limit: int) -> Iterator[SyncReport]:
     runs, counts, audits = _runs(known, limit), _of_each(known, open_counts), _of_each(known, last_audits)
     for each in known:
-        pending = pending_rows(warehouse, each)
-        changes = count_changes(warehouse, each, pending) if pending else Counts()
+        changes = count_changes(warehouse, each, pending_rows(warehouse, each))
         yield SyncReport(
             sync=each.sync.name,
             runs=runs[each.sync.name],

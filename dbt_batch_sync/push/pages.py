@@ -8,7 +8,9 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +20,7 @@ from dbt_batch_sync.errors import Stopped
 from dbt_batch_sync.kinds.attributes import KEY
 from dbt_batch_sync.ledger.records import typed
 from dbt_batch_sync.ledger.state import Checkpoint
-from dbt_batch_sync.push.counts import Pending, count_of
+from dbt_batch_sync.push.known import Pending
 from dbt_batch_sync.warehouse import Statement, Warehouse
 from dbt_batch_sync.warehouse.relations import select
 
@@ -43,21 +45,25 @@ class Range:
     limit: int | None = None
 
 
+class Page(NamedTuple):
+    """A page: the rows to send, and whether they are all inserts. `valid` rows may have nothing to send."""
+
+    number: int
+    sending: int
+    valid: int
+    inserts: bool
+
+
 @dataclass(frozen=True)
 class Histogram:
-    """The unsettled pages in order: `pages`, the rows to send of each, and `inserts`, whether they are all
-    inserts. `valid` rows may have nothing to send. `counts` are all rows by change.
-    """
+    """The unsettled pages in order. `counts` are all their rows by change."""
 
-    pages: tuple[int, ...]
-    sending: tuple[int, ...]
-    valid: tuple[int, ...]
-    inserts: tuple[bool, ...]
+    pages: tuple[Page, ...]
     counts: dict[str, int]
 
     @cached_property
     def _reached(self) -> tuple[int, ...]:
-        return tuple(accumulate(self.sending))
+        return tuple(accumulate(page.sending for page in self.pages))
 
     @property
     def rows(self) -> int:
@@ -67,42 +73,44 @@ class Histogram:
     def settled_page(self, rows: int) -> int | None:
         """The last page with nothing left to send once the first `rows` rows are settled."""
         place = bisect_right(self._reached, rows)
-        return self.pages[place - 1] if place else None
+        return self.pages[place - 1].number if place else None
+
+    def _place(self, page: int) -> int:
+        return bisect_right(self.pages, page, key=attrgetter("number"))
 
     def rows_up_to(self, page: int) -> int:
         """The rows to send up to a page, including it."""
-        place = bisect_right(self.pages, page)
+        place = self._place(page)
         return self._reached[place - 1] if place else 0
 
     def behind(self, page: int) -> Histogram:
         """The pages after one."""
-        start = bisect_right(self.pages, page)
-        return Histogram(
-            self.pages[start:], self.sending[start:], self.valid[start:], self.inserts[start:], self.counts
-        )
+        return Histogram(self.pages[self._place(page) :], self.counts)
 
     def settled_rows(self, rows: int, page: int) -> int:
         """The rows that a checkpoint settles, if all rows after the page come before its key."""
-        place = bisect_right(self.pages, page)
-        return sum(self.valid[:place]) + max(0, rows - self.rows_up_to(page))
+        valid = sum(each.valid for each in self.pages[: self._place(page)])
+        return valid + max(0, rows - self.rows_up_to(page))
 
     def page_of(self, row: int) -> int | None:
         """The page of a row to send, counted from 1. For a later row, the last page with rows."""
         if not self.rows or row < 1:
             return None
-        return self.pages[bisect_left(self._reached, min(row, self.rows))]
+        return self.pages[bisect_left(self._reached, min(row, self.rows))].number
 
     def ranges(self, columns: int, limit: int | None = None) -> Iterator[Range]:
         """The ranges to read, in order: neighboring pages with up to `RANGE_ROWS` or `limit` rows."""
         most = max(1, min(RANGE_ROWS, RANGE_CELLS // max(1, columns)))
-        left = self.rows if limit is None else min(limit, self.rows)
-        for start, stop in neighbours(self.sending, most):
-            rows = sum(self.sending[start:stop])
+        left, inserts = self.rows if limit is None else min(limit, self.rows), True
+        for start, stop in neighbours([page.sending for page in self.pages], most):
+            pages = self.pages[start:stop]
+            rows = sum(page.sending for page in pages)
+            # After the first row that is not an insert, all ranges are read alike: each kind of range has its
+            # own statements.
+            inserts = inserts and all(page.inserts for page in pages)
             if rows and left > 0:
-                # After the first row that is not an insert, all ranges are read alike: each kind of range has
-                # its own statements.
-                inserts, cut = all(self.inserts[:stop]), left if rows > left else None
-                yield Range(self.pages[start], self.pages[stop - 1], min(rows, left), inserts, cut)
+                cut = left if rows > left else None
+                yield Range(pages[0].number, pages[-1].number, min(rows, left), inserts, cut)
                 left -= rows
 
 
@@ -122,28 +130,23 @@ def read_histogram(warehouse: Warehouse, pending: Pending, expected: int | None)
     """Counts the unsettled rows by page. Raises Stopped if the delta in the warehouse is another one, or does
     not have the rows that are `expected` if none is settled.
     """
-    rows = warehouse.fetch(Statement(histogram_of(pending), pending.values))
-    listed = typed(rows, _COLUMNS).sort_by("page").to_pylist()
+    found = warehouse.fetch(Statement(histogram_of(pending), pending.values))
+    listed = typed(found, _COLUMNS).sort_by("page").to_pylist()
     if not listed or (expected is not None and sum(row["row_count"] for row in listed) != expected):
         raise replaced(pending)
-    pages: dict[int, tuple[int, int, bool]] = {}
+    pages: list[Page] = []
     counts = Counter[str]()
-    for row in listed:
-        change, sending = row["change"], row["sending"]
-        so_far, rows_valid, inserts = pages.get(row["page"], (0, 0, True))
-        rows_valid += row["row_count"] if change != "invalid" else 0
-        pages[row["page"]] = (so_far + sending, rows_valid, inserts and (change == "insert" or not sending))
-        counts[change] += row["row_count"]
-    sending, valid, inserts_only = zip(*pages.values(), strict=True)
-    return Histogram(tuple(pages), sending, valid, inserts_only, counts)
+    for number, rows in groupby(listed, itemgetter("page")):
+        changes = list(rows)
+        counts.update({row["change"]: row["row_count"] for row in changes})
+        valid = sum(row["row_count"] for row in changes if row["change"] != "invalid")
+        inserts = all(row["change"] == "insert" or not row["sending"] for row in changes)
+        pages.append(Page(number, sum(row["sending"] for row in changes), valid, inserts))
+    return Histogram(tuple(pages), counts)
 
 
 def read_ranges(
-    warehouse: Warehouse,
-    pending: Pending,
-    names: Sequence[str],
-    ranges: Iterable[Range],
-    order: Sequence[str] = (),
+    warehouse: Warehouse, pending: Pending, ranges: Iterable[Range], order: Sequence[str] = ()
 ) -> Generator[tuple[pa.Table, Checkpoint | None], None, None]:
     """The rows of each range, in the order of pages and of the columns `order`, and the checkpoint after a
     range with a limit. A thread reads the next range meanwhile.
@@ -151,7 +154,7 @@ def read_ranges(
     Columns are `KEY`, `_batch_page` and the attributes' in lower case; for rows that may be known also
     `_batch_change`, `_batch_changed` and `_batch_reason`. Raises Stopped: the delta was replaced.
     """
-    selects = cache(partial(rows_of, pending, names))  # nearly all ranges have the same one
+    selects = cache(partial(rows_of, pending))  # nearly all ranges have the same one
     by = ["_batch_page", *order, KEY] if order else ["_batch_page"]
 
     def read(range_: Range) -> tuple[pa.Table, Checkpoint | None]:
@@ -207,14 +210,12 @@ def histogram_of(pending: Pending) -> exp.Select:
         from delta group by _batch_page, _batch_change
         """,
         delta=pending.delta,
-        cells={"sending": count_of(_SENDS)},
+        cells={"sending": f"sum(case when {_SENDS} then 1 else 0 end)"},
         where=pending.conditions(),
     )
 
 
-def rows_of(
-    pending: Pending, names: Sequence[str], *, inserts: bool, limit: int | None
-) -> tuple[exp.Select, list[str]]:
+def rows_of(pending: Pending, *, inserts: bool, limit: int | None) -> tuple[exp.Select, list[str]]:
     """The rows of the pages from `:first` to `:last` to read, and the names of the columns.
 
     `inserts`: all are inserts, so their change is not read. An insert sends all its values, so its list of
@@ -228,7 +229,7 @@ def rows_of(
             "_batch_changed": changed,
             "_batch_reason": "_batch_reason",
         }
-    cells |= {name: f'"{name}"' for name in names}
+    cells |= {name: f'"{name}"' for name in pending.names}
     order = "" if limit is None else f"order by _batch_page, _batch_key limit {limit}"
     query = select(
         f"select from delta where _batch_page between :first and :last {order}",

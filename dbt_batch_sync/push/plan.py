@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+
+from sqlglot import exp
 
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.pacing import call_size, limits
 from dbt_batch_sync.errors import ConfigurationError, Stopped
-from dbt_batch_sync.kinds.attributes import parse_types
 from dbt_batch_sync.kinds.kind import Route
 from dbt_batch_sync.ledger.state import Checkpoint, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
-from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, names_of, operations_of, samples
 from dbt_batch_sync.push.guards import stops, tripped
-from dbt_batch_sync.push.known import Known, build_command, parked_rows, relation_of
+from dbt_batch_sync.push.known import Known, Pending, build_command, parked_rows, relation_of
 from dbt_batch_sync.push.masking import mask
 from dbt_batch_sync.results.look import Flapping, Sample, SyncPlanned
-from dbt_batch_sync.warehouse import Statement, Warehouse
+from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.warehouse.relations import Relation, select
 
 SAMPLES = 5
 """The most rows with changes shown in a plan."""
@@ -71,7 +71,7 @@ def plan_sync(
 ) -> SyncPlanned:
     """Counts what is pending. Samples are masked unless `show_values`. Only reads."""
     sync, state, built = known.sync, known.state, known.state.built
-    pending, names = pending_rows(warehouse, known), attribute_names(known)
+    pending = pending_rows(warehouse, known)
     planned = SyncPlanned(
         sync.name,
         None,
@@ -108,10 +108,10 @@ def plan_sync(
         attributes=counts.attributes,
         requests=max(math.ceil(counts.operations / call_size(route, most)), counts.longest) * apps,
         seconds=seconds_at_rate(counts.operations, route, most),
-        samples=tuple(_samples(warehouse, known, pending, names, show_values)) if counts.sending else (),
+        samples=tuple(_samples(warehouse, sync, pending, show_values)) if counts.sending else (),
         stops=stopped,
         guards=tuple(tripped(sync, built)) if counts.sending else (),
-        flapping=_flapping(warehouse, known, pending, names) if counts.updates else (),
+        flapping=_flapping(warehouse, known, pending) if counts.updates else (),
     )
 
 
@@ -120,20 +120,15 @@ def pending_rows(warehouse: Warehouse, known: Known) -> Pending | None:
     built = known.state.built
     if built is None or built.page is None:
         return None
-    delta = relation_of(warehouse, known.sync, "delta")
-    return Pending(delta, built.delta_id, known.state.checkpoint)
+    return Pending.of(warehouse, known.sync, built, known.state.checkpoint)
 
 
-def attribute_names(known: Known) -> list[str]:
-    """The attributes of the last delta, from its columns."""
-    built = known.state.built
-    return [attribute.name for attribute in parse_types(built.attribute_types)] if built else []
-
-
-def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Counts:
+def count_changes(warehouse: Warehouse, known: Known, pending: Pending | None) -> Counts:
     """Counts the delta in one scan."""
-    names, held_back = attribute_names(known), f"{known.sync.kind.held_back}:"
-    rows = warehouse.fetch(Statement(change_counts(pending, names), pending.values)).to_pylist()
+    if pending is None:
+        return Counts()
+    kind, names = known.sync.kind, pending.names
+    rows = pending.read(warehouse, change_counts(pending))
     changes, reasons, attributes = Counter[str](), Counter[str](), Counter(dict.fromkeys(names, 0))
     sending = resubscriptions = 0
     for row in sorted(rows, key=lambda each: str(each["reason"])):
@@ -144,17 +139,13 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
             reasons[reason] += count
         else:
             sending += int(row["sending"])
-            resubscriptions += count if reason.startswith(held_back) else 0
+            resubscriptions += count if reason.startswith(f"{kind.held_back}:") else 0
             for place, name in enumerate(names):
                 attributes[name] += int(row[f"sends_{place}"])
         changes[change] += count
     operations, longest = sending, 0
-    if known.sync.kind.per_operation:
-        events = warehouse.fetch(Statement(names_of(pending), pending.values)).to_pylist()
-        attributes = Counter({str(row["name"]): int(row["row_count"]) for row in events})
-        query = operations_of(pending, known.sync.kind.per_operation)
-        (row,) = warehouse.fetch(Statement(query, pending.values)).to_pylist()
-        operations, longest = int(row["operations"] or 0), int(row["longest"] or 0)
+    if kind.per_operation:
+        attributes, operations, longest = _count_events(warehouse, pending, kind.per_operation)
     return Counts(
         rows=sum(int(row["row_count"]) for row in rows),
         inserts=changes["insert"],
@@ -170,9 +161,34 @@ def count_changes(warehouse: Warehouse, known: Known, pending: Pending) -> Count
     )
 
 
-def _flapping(
-    warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str]
-) -> tuple[Flapping, ...]:
+def _count_events(warehouse: Warehouse, pending: Pending, most: int) -> tuple[Counter[str], int, int]:
+    """The unsettled events by name, most frequent first, and their operations, each with up to `most` of a
+    profile: all, and the most of one profile, which are in different requests.
+    """
+    named = select(
+        """
+        select batch__name as name, count(*) as row_count
+        from delta where _batch_change <> 'invalid' group by batch__name order by row_count desc, batch__name
+        """,
+        delta=pending.delta,
+        where=pending.conditions(),
+    )
+    grouped = select(
+        f"""
+        select sum(counted) as operations, max(counted) as longest
+        from (
+            select ceil(count(*) / {most}.0) as counted from delta
+            where _batch_change <> 'invalid' and {" and ".join(pending.conditions())} group by custom_id
+        ) as profiles
+        """,
+        delta=pending.delta,
+    )
+    names = {str(row["name"]): int(row["row_count"]) for row in pending.read(warehouse, named)}
+    (row,) = pending.read(warehouse, grouped)
+    return Counter(names), int(row["operations"] or 0), int(row["longest"] or 0)
+
+
+def _flapping(warehouse: Warehouse, known: Known, pending: Pending) -> tuple[Flapping, ...]:
     """Attributes that change again for many profiles of the last push, such as the time of a build."""
     runs = known.journal.recent_runs([known.sync.name], _RUNS_SEARCHED)
     pushed = [run for run in runs if run.endpoint and run.settled and run.delta_id != pending.delta_id]
@@ -180,9 +196,9 @@ def _flapping(
     sent = sum(run.accepted for run in pushed if run.delta_id == last)
     if sent < FLAPPING_FROM:
         return ()
-    query = again_counts(pending, relation_of(warehouse, known.sync, "snapshot"), names)
-    (row,) = warehouse.fetch(Statement(query, {**pending.values, "last": last})).to_pylist()
-    found = (Flapping(name, int(row[f"again_{n}"] or 0), sent) for n, name in enumerate(names))
+    query = again_counts(pending, relation_of(warehouse, known.sync, "snapshot"))
+    (row,) = pending.read(warehouse, query, last=last)
+    found = (Flapping(name, int(row[f"again_{n}"] or 0), sent) for n, name in enumerate(pending.names))
     return tuple(each for each in found if each.again >= FLAPPING_SHARE * sent)
 
 
@@ -195,22 +211,97 @@ def seconds_at_rate(profiles: int, route: Route, max_profiles_per_second: float 
     return round(max(by_rows, by_calls), 1)
 
 
-def _samples(
-    warehouse: Warehouse, known: Known, pending: Pending, names: Sequence[str], show: bool
-) -> list[Sample]:
-    query = samples(pending, relation_of(warehouse, known.sync, "snapshot"), names, SAMPLES)
-    rows: list[dict[str, Any]] = warehouse.fetch(Statement(query, pending.values)).to_pylist()
+def _samples(warehouse: Warehouse, sync: Sync, pending: Pending, show: bool) -> list[Sample]:
+    rows = pending.read(warehouse, samples(pending, relation_of(warehouse, sync, "snapshot"), SAMPLES))
     keys = [mask(str(row["sample_key"]), show=show) for row in rows]
     found: list[Sample] = []
     for number, row in enumerate(rows, start=1):
         masked = keys[number - 1]
         key = masked if keys.count(masked) == 1 else f"{masked} #{number}"
         listed = str(row["changed"]).split(",")
-        sent = [(place, name) for place, name in enumerate(names) if name in listed]
+        sent = [(place, name) for place, name in enumerate(pending.names) if name in listed]
         for place, name in sent[:SHOWN_PER_ROW]:
             old, new = (mask(row[f"{when}_{place}"], name, show=show) for when in ("old", "new"))
             found.append(Sample(key, str(row["change"]), name, old, new))
     return found
+
+
+def change_counts(pending: Pending) -> exp.Select:
+    """By change and reason: `row_count`, `sending` (rows that send something), and `sends_<n>` for each
+    attribute, by its place in `names`. Invalid rows are counted whether settled or not.
+    """
+    of_build, *unsettled = pending.conditions()
+    return select(
+        """
+        select _batch_change as change, _batch_reason as reason, count(*) as row_count,
+            sum(case when _batch_changed <> '' then 1 else 0 end) as sending
+        from delta
+        group by _batch_change, _batch_reason
+        """,
+        delta=pending.delta,
+        cells={f"sends_{place}": _count_of(_sends(name)) for place, name in enumerate(pending.names)},
+        where=[of_build, f"_batch_change = 'invalid' or ({' and '.join(unsettled)})"],
+    )
+
+
+def again_counts(pending: Pending, snapshot: Relation) -> exp.Select:
+    """How many pending updates change each attribute (`again_<n>`) of profiles that the delta `:last` sent
+    with a value. Attributes in doubt are ignored, because they are sent whatever their value.
+    """
+    again = [
+        f"{_sends(name, 'd.')} and {_held(snapshot, name)} is not null and not {_in_doubt(name)}"
+        for name in pending.names
+    ]
+    return select(
+        """
+        select from delta as d join snapshot as s on s._batch_key = d._batch_key
+        where d._batch_change = 'update' and s._batch_delta_id = :last
+        """,
+        delta=pending.delta,
+        snapshot=snapshot,
+        cells={f"again_{place}": _count_of(each) for place, each in enumerate(again)},
+        where=pending.conditions("d."),
+    )
+
+
+def samples(pending: Pending, snapshot: Relation, limit: int) -> exp.Select:
+    """Some pending rows that send something, updates first: `change`, `changed`, `sample_key`, and each
+    attribute's value before (`old_<n>`) and after (`new_<n>`).
+    """
+    left = " and ".join(pending.conditions())
+    old = {f"old_{place}": _held(snapshot, name) for place, name in enumerate(pending.names)}
+    new = {f"new_{place}": f'd."{name}"' for place, name in enumerate(pending.names)}
+    return select(
+        f"""
+        select d._batch_change as change, d._batch_changed as changed, d._batch_key as sample_key
+        from (
+            select * from delta
+            where _batch_change <> 'invalid' and _batch_changed <> '' and {left}
+            order by case when _batch_change = 'update' then 0 else 1 end, _batch_key
+            limit {limit}
+        ) as d
+        left join snapshot as s on s._batch_key = d._batch_key
+        """,
+        delta=pending.delta,
+        snapshot=snapshot,
+        cells={**old, **new},
+    )
+
+
+def _count_of(condition: str) -> str:
+    return f"sum(case when {condition} then 1 else 0 end)"
+
+
+def _sends(name: str, of: str = "") -> str:
+    return f"strpos(',' || {of}_batch_changed || ',', ',{name},') > 0"
+
+
+def _in_doubt(name: str) -> str:
+    return f"strpos(coalesce(s._batch_doubt, ''), ',{name},') > 0"
+
+
+def _held(snapshot: Relation, name: str) -> str:
+    return f's."{name}"' if name in snapshot.names else "null"
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,14 @@ from threading import Event as Signal
 
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import chunk_rows
-from dbt_batch_sync.delivery.pacing import call_size
 from dbt_batch_sync.delivery.sender import Interrupted
 from dbt_batch_sync.errors import BatchSyncError, ConfigurationError, Stopped, WarehouseError
 from dbt_batch_sync.ledger.claims import Hold, identity
-from dbt_batch_sync.ledger.records import PHASES, Event, Run
+from dbt_batch_sync.ledger.records import PHASES, Run
 from dbt_batch_sync.ledger.state import Built, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push.channels import Channels
 from dbt_batch_sync.push.containers import check_adopted, prepare, wait
-from dbt_batch_sync.push.counts import keys
 from dbt_batch_sync.push.erasing import asked
 from dbt_batch_sync.push.guards import Gate, check_guards
 from dbt_batch_sync.push.known import Known, build_command, by_ledger, parked_rows, read_each
@@ -31,6 +29,7 @@ from dbt_batch_sync.push.sync_push import Clock, Observer, SyncPush, ended, stat
 from dbt_batch_sync.results.sync import SyncPushed
 from dbt_batch_sync.telemetry import describe_current
 from dbt_batch_sync.warehouse import Warehouse
+from dbt_batch_sync.warehouse.relations import select
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Session:
                 runs[name] = replace(run, status="failed", error=str(stopped))
         for journal, names in () if self.options.dry_run else by_ledger(idle.values()):
             try:
-                journal.append([self._ended(idle[name], runs[name]) for name in names])
+                journal.append([ended(journal, runs[name], self.outputs[name]) for name in names])
             except WarehouseError as error:
                 runs |= {name: replace(runs[name], status="failed", error=str(error)) for name in names}
         return {name: SyncPushed.of(run, idle[name].sync.kind.name) for name, run in runs.items()}
@@ -109,7 +108,7 @@ class Session:
             pushed = SyncPushed(known.sync.name, known.sync.kind.name, "failed", error=str(error))
         return replace(pushed, seconds=round(self.clock.monotonic() - began, 3))
 
-    def _claimed(self, known: Known, act: Callable[[Known, Hold, Work], Run]) -> SyncPushed:
+    def _claimed(self, known: Known, act: Callable[[Run, Hold, Work], Run]) -> SyncPushed:
         if known.state.built is None:
             raise ConfigurationError(
                 f"dbt has not built the delta of `{known.sync.name}` yet. Run: {build_command(known.sync)}"
@@ -120,15 +119,16 @@ class Session:
             told = ("delta_id", "output", "project_hash", "mapping_hash", "started_at")
             state = hold.take(**{name: getattr(run, name) for name in told})
             run = replace(self._new_run(known, state), started_at=run.started_at)
-            built = self._checked(known, state)
-            run = act(known, hold, self._work(known, state, built))
+            work = self._work(known, state)
+            run = act(_counted(run, work), hold, work)
         except BatchSyncError as error:
             stopped = isinstance(error, Interrupted)
             run = replace(
                 run, status="interrupted" if stopped else "failed", error=None if stopped else str(error)
             )
             with suppress(WarehouseError):
-                hold.finish([self._ended(known, run), hold.event("released")])
+                output = self.outputs[known.sync.name]
+                hold.finish([ended(known.journal, run, output), hold.event("released")])
             if isinstance(error, ConfigurationError):
                 raise
         describe_current({f"{phase}_seconds": getattr(run, f"{phase}_seconds") for phase in PHASES})
@@ -152,46 +152,51 @@ class Session:
             check_planned(known.sync, state, self.options.plan)
         return built
 
-    def _send(self, known: Known, hold: Hold, work: Work) -> Run:
-        run = replace(self._counted(known, work), endpoint=work.route.name)
+    def _work(self, known: Known, state: SyncState) -> Work:
+        built, output = self._checked(known, state), self.outputs[known.sync.name]
+        return open_work(self.warehouse, known.sync, output, state, built, self.options.limit)
+
+    def _send(self, run: Run, hold: Hold, work: Work) -> Run:
+        run = replace(run, endpoint=work.route.name)
         self.observer.started(work)
-        talk = self.channels.talk(work.output, known.sync.kind, self.stop)
+        talk = self.channels.talk(work.output, work.sync.kind, self.stop)
         with hold.beating():
-            prepare(talk, known.sync, work.state)
-        channel = self.channels.channel(work.output, work.route)
-        confirm = partial(wait, talk, known.sync) if self.options.wait else None
+            prepare(talk, work.sync, work.state)
+        client, pacer = self.channels.client(work.output), self.channels.pacer(work.output, work.route)
+        confirm = partial(wait, talk, work.sync) if self.options.wait else None
         return SyncPush(
-            self.warehouse, hold, work, channel, run, self.clock, self.stop, self.observer, confirm
+            self.warehouse, hold, work, client, pacer, run, self.clock, self.stop, self.observer, confirm
         ).send()
 
-    def _settle(self, known: Known, hold: Hold, work: Work) -> Run:
+    def _settle(self, run: Run, hold: Hold, work: Work) -> Run:
         with hold.beating():
-            check_adopted(self.channels.talk(work.output, known.sync.kind, self.stop), known.sync, work.state)
-        run = replace(self._counted(known, work), settled=sum(work.histogram.valid))
+            check_adopted(self.channels.talk(work.output, work.sync.kind, self.stop), work.sync, work.state)
+        run = replace(run, settled=sum(page.valid for page in work.histogram.pages))
         run = replace(run, status="partial" if run.invalid else "succeeded")
         cells = {"delta_id": work.built.delta_id, "page": work.built.page}
         # Which Batch project has them: a push to another one is refused from now on.
         intent = hold.event("intent", **cells, output=run.output, project_hash=run.project_hash)
-        checkpoint = hold.event("checkpoint", **cells)
-        erased: list[Event] = []
-        if known.sync.kind.erases:
-            people = self.warehouse.fetch(keys(work.pending)).column("pending_key").to_pylist()
-            erased = asked(hold, work.output, work.built.delta_id, people)
-        hold.finish([*erased, intent, checkpoint, self._ended(known, run), hold.event("released")])
+        events = [intent, hold.event("checkpoint", **cells)]
+        if work.sync.kind.erases:
+            query = select(
+                "select _batch_key from delta where _batch_change <> 'invalid' and _batch_changed <> ''",
+                delta=work.pending.delta,
+                where=work.pending.conditions(),
+            )
+            people = (each for row in work.pending.read(self.warehouse, query) for each in row.values())
+            events = [*asked(hold, work, list(people)), *events]
+        hold.finish([*events, ended(hold.journal, run, work.output), hold.event("released")])
         return run
 
     def _dry(self, known: Known) -> SyncPushed:
         """Renders everything and sends nothing: `sent` and `requests` are what a push would send."""
-        built = self._checked(known, known.state)
-        work = self._work(known, known.state, built)
+        work = self._work(known, known.state)
         sent, requests = 0, 0
-        size = call_size(work.route, work.output.max_profiles_per_second)
-        phases = Phases(self.clock.monotonic)
-        source = Source(self.warehouse, work, phases, self.clock.now, size)
-        for chunk in chunk_rows(source.rendered(), size, envelope=work.envelope):
+        source = Source(self.warehouse, work, Phases(self.clock.monotonic), self.clock.now)
+        for chunk in chunk_rows(source.rendered(), work.call_size, envelope=work.envelope):
             sent, requests = sent + chunk.sent, requests + bool(len(chunk))
         run = replace(
-            self._counted(known, work),
+            _counted(self._new_run(known, known.state), work),
             endpoint=work.route.name,
             sent=sent,
             requests=requests,
@@ -199,23 +204,6 @@ class Session:
             rejected_attributes=sum(each.attribute is not None for _, each in source.rejected),
         )
         return SyncPushed.of(replace(run, status=status_of(run)), known.sync.kind.name)
-
-    def _work(self, known: Known, state: SyncState, built: Built) -> Work:
-        work = open_work(self.warehouse, known.sync, self.outputs[known.sync.name], state, built)
-        return replace(work, limit=self.options.limit)
-
-    def _ended(self, known: Known, run: Run) -> Event:
-        return ended(known.journal, run, retention_days=self.outputs[known.sync.name].retention_days)
-
-    def _counted(self, known: Known, work: Work) -> Run:
-        run, counts = self._new_run(known, work.state), work.histogram.counts
-        return replace(
-            run,
-            inserts=counts.get("insert", 0),
-            updates=counts.get("update", 0),
-            exits=counts.get("exit", 0),
-            unsure=run.unsure + work.unsure,
-        )
 
     def _new_run(self, known: Known, state: SyncState) -> Run:
         """The run at its start, with nothing left to send yet."""
@@ -235,3 +223,9 @@ class Session:
             unsure=state.unreported + (built.unsure if built and not state.has_ended else 0),
             **identity(),
         )
+
+
+def _counted(run: Run, work: Work) -> Run:
+    """The run with what is left to send."""
+    inserts, updates, exits = (work.histogram.counts.get(each, 0) for each in ("insert", "update", "exit"))
+    return replace(run, inserts=inserts, updates=updates, exits=exits, unsure=run.unsure + work.unsure)

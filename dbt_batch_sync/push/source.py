@@ -6,11 +6,13 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbt_batch_sync.connections.outputs import Output
+from dbt_batch_sync.delivery.pacing import call_size
 from dbt_batch_sync.errors import ConfigurationError
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID, KEY, TypedAttribute, parse_types
 from dbt_batch_sync.kinds.kind import Route
@@ -19,8 +21,7 @@ from dbt_batch_sync.ledger.state import Built, Checkpoint, SyncState
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.payload.events import PAGE, TIME, Grouping, render_events
 from dbt_batch_sync.payload.render import Rendered, render
-from dbt_batch_sync.push.counts import Pending
-from dbt_batch_sync.push.known import build_command, relation_of
+from dbt_batch_sync.push.known import Pending, build_command, relation_of
 from dbt_batch_sync.push.pages import Histogram, read_histogram, read_ranges
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.warehouse import Warehouse
@@ -61,35 +62,51 @@ class Work:
         """The text before and after the rows of a request."""
         return self.sync.kind.envelope(self.sync.mapping)
 
-    @property
+    @cached_property
     def route(self) -> Route:
         return self.sync.kind.route(self.sync.mapping.endpoint, self.histogram.rows)
 
+    @property
+    def call_size(self) -> int:
+        """The most rows of a request."""
+        return call_size(self.route, self.output.max_profiles_per_second)
 
-def open_work(warehouse: Warehouse, sync: Sync, output: Output, state: SyncState, built: Built) -> Work:
+    @property
+    def max_in_flight(self) -> int:
+        """The most requests at a time."""
+        return min(self.output.max_in_flight, self.route.max_in_flight or self.output.max_in_flight)
+
+    @property
+    def rate(self) -> int:
+        """The most rows per second that an intent covers; 0 if there is no rate limit."""
+        rate, route = self.output.max_profiles_per_second, self.route
+        return int((route.rate or route.calls * route.max_rows) if rate is None else rate)
+
+
+def open_work(
+    warehouse: Warehouse, sync: Sync, output: Output, state: SyncState, built: Built, limit: int | None = None
+) -> Work:
     """Counts the unsettled rows of the last built delta, with two queries. Raises ConfigurationError: the
     delta is not in the warehouse, or lacks columns. Raises Stopped: it is not the last built one.
     """
     delta = relation_of(warehouse, sync, "delta")
     attributes = parse_types(built.attribute_types, sync.kind.rules)
-    names = (delta.key, *DELTA_COLUMNS, *(attribute.name for attribute in attributes))
-    missing = [name for name in names if name not in delta.names]
+    names = tuple(attribute.name for attribute in attributes)
+    missing = [name for name in (delta.key, *DELTA_COLUMNS, *names) if name not in delta.names]
     if missing:
         raise ConfigurationError(
             f"{delta.table.sql(warehouse.dialect)} lacks the columns {', '.join(missing)}: it was altered, "
             f"or built by other macros; nothing was sent. Run: {build_command(sync)}"
         )
-    pending = Pending(delta, built.delta_id, state.checkpoint)
+    pending = Pending(delta, built.delta_id, state.checkpoint, names)
     untouched = state.checkpoint == Checkpoint()
     histogram = read_histogram(warehouse, pending, built.rows if untouched else None)
-    sent = state.sent_page
-    if sync.kind.repeatable or sent is None or sent <= state.checkpoint.page:
-        return Work(sync, output, state, built, pending, attributes, histogram)
-    unsure = histogram.rows_up_to(sent)
-    if not sync.mapping.at_most_once:
-        return Work(sync, output, state, built, pending, attributes, histogram, unsure)
-    left = histogram.behind(sent)
-    return Work(sync, output, state, built, pending, attributes, left, unsure, given_up=sent)
+    sent, unsure, given_up = state.sent_page, 0, None
+    if not sync.kind.repeatable and sent is not None and sent > state.checkpoint.page:
+        unsure = histogram.rows_up_to(sent)
+        if sync.mapping.at_most_once:
+            histogram, given_up = histogram.behind(sent), sent
+    return Work(sync, output, state, built, pending, attributes, histogram, unsure, given_up, limit)
 
 
 REASON = "_batch_reason"
@@ -99,8 +116,7 @@ REASON = "_batch_reason"
 class Source:
     """The rows of one delta to send. Call `rendered` once.
 
-    `now` is the UTC time. For kinds that must not repeat a row, requests end at pages, after `window` rows or
-    more.
+    `now` is the UTC time. For kinds that must not repeat a row, requests end at pages, once they are full.
 
     Attributes:
         rejected: Rejections by validation, each with the number of its row, counted from 1.
@@ -111,7 +127,6 @@ class Source:
     work: Work
     phases: Phases
     now: Callable[[], datetime]
-    window: int
     rejected: list[tuple[int, Reject]] = field(default_factory=list)
     last_key: Checkpoint | None = None
 
@@ -129,7 +144,7 @@ class Source:
         kind, mapping = self.work.sync.kind, self.work.sync.mapping
         if not kind.per_operation:
             return render(batches, self.work.attributes, kind.fragment)
-        window = self.window if mapping.at_most_once else None
+        window = self.work.call_size if mapping.at_most_once else None
         grouping = Grouping(kind.per_operation, self.now, undated=mapping.undated, window=window)
         return render_events(batches, self.work.attributes, kind.fragment, grouping)
 
@@ -140,16 +155,15 @@ class Source:
         return due
 
     def _batches(self) -> Generator[pa.RecordBatch, None, None]:
-        names = [attribute.name for attribute in self.work.attributes]
-        ranges = self.work.histogram.ranges(len(names) + 1, self.work.limit)
-        before = 0
-        grouped = self.work.sync.kind.per_operation > 0
+        work, before = self.work, 0
+        ranges = work.histogram.ranges(len(work.pending.names) + 1, work.limit)
+        grouped = work.sync.kind.per_operation > 0
         order = (CUSTOM_ID, TIME) if grouped else ()
-        with closing(read_ranges(self.warehouse, self.work.pending, names, ranges, order)) as reading:
+        with closing(read_ranges(self.warehouse, work.pending, ranges, order)) as reading:
             for rows, reached in self.phases.pulled("reading", reading):
                 self.last_key = reached
                 if REASON in rows.column_names:
-                    self.rejected += _held_back(rows, before, self.work.sync.kind.held_back)
+                    self.rejected += _held_back(rows, before, work.sync.kind.held_back)
                 before += rows.num_rows
                 unsent = (REASON,) if grouped else (REASON, PAGE)
                 sent = [name for name in rows.column_names if name not in unsent]

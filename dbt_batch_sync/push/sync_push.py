@@ -13,13 +13,15 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from threading import Event as Signal
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, Busy, PartialError, describe
 from dbt_batch_sync.batch_api.retry import RetryPolicy
+from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery.chunks import Chunk, chunk_rows
+from dbt_batch_sync.delivery.pacing import Pacer
 from dbt_batch_sync.delivery.sender import Delivery, Interrupted, Settled
 from dbt_batch_sync.errors import BatchSyncError, Stopped
 from dbt_batch_sync.kinds.attributes import CUSTOM_ID
@@ -28,12 +30,14 @@ from dbt_batch_sync.ledger.journal import Journal
 from dbt_batch_sync.ledger.records import Event, EventName, Reject, Run
 from dbt_batch_sync.ledger.state import Checkpoint, SyncState
 from dbt_batch_sync.payload.events import NAME, TIME
-from dbt_batch_sync.push.channels import Channel
 from dbt_batch_sync.push.erasing import Erasing
 from dbt_batch_sync.push.phases import Phases
 from dbt_batch_sync.push.source import Source, Work
 from dbt_batch_sync.telemetry import span
 from dbt_batch_sync.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from dbt_batch_sync.batch_api.client import Client
 
 UNPACED_WINDOW = 250_000
 """Rows covered by an intent without a rate limit."""
@@ -71,7 +75,8 @@ class SyncPush:
     warehouse: Warehouse
     hold: Hold
     work: Work
-    channel: Channel
+    client: Client
+    pacer: Pacer
     run: Run
     clock: Clock
     stop: Signal
@@ -81,11 +86,11 @@ class SyncPush:
     def __post_init__(self) -> None:
         container = self.work.sync.kind.container
         every = container is not None and container.replaceable
-        self._tokens: deque[str] = deque(maxlen=None if every else self.channel.max_in_flight)
+        self._tokens: deque[str] = deque(maxlen=None if every else self.work.max_in_flight)
         erases = self.work.sync.kind.erases
-        self._erasing = Erasing(self.channel, self.hold, self.work.built.delta_id) if erases else None
+        self._erasing = Erasing(self.work, self.client, self.pacer, self.hold) if erases else None
         self._phases = Phases(self.clock.monotonic)
-        self._source = Source(self.warehouse, self.work, self._phases, self.clock.now, self.channel.call_size)
+        self._source = Source(self.warehouse, self.work, self._phases, self.clock.now)
         given_up = self.work.given_up
         self._checkpoint = self.work.state.checkpoint if given_up is None else Checkpoint(given_up)
         self._began = self._checkpoint_at = self.clock.monotonic()
@@ -124,15 +129,14 @@ class SyncPush:
         if self.work.given_up is not None:
             self.hold.append([self._event("checkpoint", page=self.work.given_up, unsure=self._unsure)])
         with closing(self._source.rendered()) as rendered:
-            output = self.channel.output
-            chunks = chunk_rows(rendered, self.channel.call_size, envelope=self.work.envelope)
+            chunks = chunk_rows(rendered, self.work.call_size, envelope=self.work.envelope)
             delivery = Delivery(
                 self._send,
-                self.channel.pacer,
-                RetryPolicy(output.max_attempts, repeatable=not at_most_once),
+                self.pacer,
+                RetryPolicy(self.work.output.max_attempts, repeatable=not at_most_once),
                 self.stop,
-                max_in_flight=self.channel.max_in_flight,
-                ahead=0 if at_most_once else max(1, AHEAD_ROWS // self.channel.call_size),
+                max_in_flight=self.work.max_in_flight,
+                ahead=0 if at_most_once else max(1, AHEAD_ROWS // self.work.call_size),
                 begun=self._begun,
                 repeatable=self.work.sync.kind.repeatable,
             )
@@ -147,7 +151,7 @@ class SyncPush:
     def _checkpoint_seconds(self) -> float:
         if self.work.sync.mapping.at_most_once:
             return 0.0
-        configured = self.channel.output.checkpoint_seconds
+        configured = self.work.output.checkpoint_seconds
         return self.warehouse.checkpoint_seconds if configured is None else configured
 
     def _send(self, body: bytes) -> Answer:
@@ -156,7 +160,7 @@ class SyncPush:
         if self._erasing is not None:
             answer = self._erasing.ask(body)
         else:
-            answer = self.channel.client.send(self.channel.route, body, self.hold.seconds_left)
+            answer = self.client.send(self.work.route, body, self.hold.seconds_left)
         if isinstance(answer, Accepted) and answer.token:
             self._tokens.append(answer.token)
         if isinstance(answer, Accepted) and answer.errors and self.work.sync.kind.per_operation:
@@ -173,7 +177,7 @@ class SyncPush:
     def _intended(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Appends intents before their rows are sent: of many chunks, or one if rows must not be repeated."""
         histogram = self.work.histogram
-        window = int(self.channel.rate * self._checkpoint_seconds) or UNPACED_WINDOW
+        window = int(self.work.rate * self._checkpoint_seconds) or UNPACED_WINDOW
         if self.work.sync.mapping.at_most_once:
             window = 0
         for chunk in chunks:
@@ -338,7 +342,7 @@ class SyncPush:
         """Adds the last page that a sender had rows of; if all of them are settled, the checkpoint's."""
         settled = self._reached and self._reached == self._sent_up_to(self._checkpoint)
         page = self._checkpoint.page if settled else self.work.histogram.page_of(self._reached)
-        return ended(self.hold.journal, self.run, page=page, retention_days=self.work.output.retention_days)
+        return ended(self.hold.journal, self.run, self.work.output, page)
 
     def _event(self, name: EventName, **cells: Any) -> Event:
         return self.hold.event(name, delta_id=self.work.built.delta_id, **cells)
@@ -354,8 +358,8 @@ def status_of(run: Run, error: str | None = None, *, interrupted: bool = False, 
     return "partial" if rejected else "succeeded"
 
 
-def ended(journal: Journal, run: Run, *, retention_days: int, page: int | None = None) -> Event:
+def ended(journal: Journal, run: Run, output: Output, page: int | None = None) -> Event:
     """The event that ends a run, with the whole run."""
     own = {f.name for f in fields(Event)}
     cells = {f.name: getattr(run, f.name) for f in fields(Run) if f.name in own}
-    return Event(journal.stamp(), event="ended", page=page, retention_days=retention_days, **cells)
+    return Event(journal.stamp(), event="ended", page=page, retention_days=output.retention_days, **cells)

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -136,7 +137,7 @@ def connect(server: Server, timeout: float = 5.0, scheme: str = "http", host: st
 
 
 def ask(server: Server, timeout: float = 5.0, body: bytes = BODY) -> Answer:
-    with connect(server, timeout) as client:
+    with closing(connect(server, timeout)) as client:
         return client.send(UPDATE, body)
 
 
@@ -166,7 +167,7 @@ def dripping(first: bytes, drop: bytes) -> Reply:
 
 def test_a_request_is_exactly_as_documented(start: Start) -> None:
     server = start(answering("202 Accepted"))
-    with connect(server) as client:
+    with closing(connect(server)) as client:
         assert client.send(UPDATE, BODY) == Accepted()
         assert client.send(MASS_UPDATE, memoryview(BODY)) == Accepted()
     first, second = server.requests
@@ -195,7 +196,7 @@ def test_large_bodies_arrive_completely(start: Start) -> None:
 
 def test_threads_share_the_connections(start: Start) -> None:
     server = start(answering("202 Accepted"))
-    with connect(server) as client, ThreadPoolExecutor(4) as pool:
+    with closing(connect(server)) as client, ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: client.send(UPDATE, BODY), range(100)))
     assert answers == [Accepted()] * 100
     assert server.connections <= 4
@@ -217,7 +218,9 @@ def test_environment_settings_never_get_the_key(
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert proxy.requests == []
 
-    with Client(Output(api_url="https://api.batch.com", rest_api_key=KEY, project_key=PROJECT)) as client:
+    with closing(
+        Client(Output(api_url="https://api.batch.com", rest_api_key=KEY, project_key=PROJECT))
+    ) as client:
         prepared = client._session.prepare_request(requests.Request("GET", "https://api.batch.com/2.11/x"))
     assert prepared.headers["Authorization"] == f"Bearer {KEY}"
 
@@ -228,7 +231,9 @@ def test_a_proxy_of_the_environment_sees_no_key(start: Start, monkeypatch: pytes
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "")
-    with Client(Output(api_url="https://api.batch.com", rest_api_key=KEY, project_key=PROJECT)) as client:
+    with closing(
+        Client(Output(api_url="https://api.batch.com", rest_api_key=KEY, project_key=PROJECT))
+    ) as client:
         answer = client.send(UPDATE, BODY)
     assert answer == Broken(BrokenKind.CONNECT, "ProxyError at api.batch.com")
     assert proxy.requests[0].line == "CONNECT api.batch.com:443 HTTP/1.0"
@@ -272,7 +277,7 @@ def test_a_redirect_is_not_followed_and_not_read(start: Start, status: str) -> N
 
 def test_cookies_are_not_kept(start: Start) -> None:
     server = start(answering("202 Accepted", b'{"code": "SUCCESS"}', "Set-Cookie: a=b; Path=/"))
-    with connect(server) as client:
+    with closing(connect(server)) as client:
         client.send(UPDATE, BODY)
         client.send(UPDATE, BODY)
     assert all("cookie" not in request.headers for request in server.requests)
@@ -339,7 +344,7 @@ def test_a_reset_is_broken_and_the_next_call_opens_a_new_connection(start: Start
         answering("202 Accepted")(peer, request)
 
     server = start(reply)
-    with connect(server) as client:
+    with closing(connect(server)) as client:
         answer = client.send(UPDATE, BODY)
         assert isinstance(answer, Broken)
         assert answer.kind is BrokenKind.CUT
@@ -353,7 +358,9 @@ def out_of_reach(what: str, place: str) -> Broken:
 def test_connection_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with Client(Output(api_url=f"http://127.0.0.1:{port}", rest_api_key=KEY, project_key=PROJECT)) as client:
+    with closing(
+        Client(Output(api_url=f"http://127.0.0.1:{port}", rest_api_key=KEY, project_key=PROJECT))
+    ) as client:
         assert client.send(UPDATE, BODY) == out_of_reach("ConnectionError", f"127.0.0.1:{port}")
 
 
@@ -367,8 +374,8 @@ def test_a_failed_call_releases_its_body(start: Start) -> None:
     gc.disable()
     try:
         for port in (server.port, nobody):
-            with Client(
-                Output(api_url=f"http://127.0.0.1:{port}", rest_api_key=KEY, project_key=PROJECT)
+            with closing(
+                Client(Output(api_url=f"http://127.0.0.1:{port}", rest_api_key=KEY, project_key=PROJECT))
             ) as client:
                 assert isinstance(client.send(UPDATE, body), Broken)
         assert sys.getrefcount(body) == held
@@ -381,7 +388,9 @@ def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with Client(Output(api_url="http://localhost:1", rest_api_key=KEY, project_key=PROJECT)) as client:
+    with closing(
+        Client(Output(api_url="http://localhost:1", rest_api_key=KEY, project_key=PROJECT))
+    ) as client:
         assert client.send(UPDATE, BODY) == out_of_reach("ConnectionError", "localhost:1")
 
 
@@ -435,7 +444,7 @@ def test_a_nearly_timed_out_answer_does_not_shorten_the_next_call(start: Start) 
             answering("202 Accepted")(peer, request)
 
     server = start(reply, read_bodies=False)
-    with connect(server, timeout=1.0) as client:
+    with closing(connect(server, timeout=1.0)) as client:
         assert client.send(UPDATE, BODY) == Accepted()
         assert client.send(UPDATE, bytes(16 * 1024 * 1024)) == Accepted()
     assert server.connections == 1
@@ -514,7 +523,7 @@ def test_a_delivery_over_a_flaky_connection_arrives_complete_and_in_order(start:
     }
     chunks = chunk_rows([pa.RecordBatch.from_pydict(columns)], 20)
     timing = Timing(time.monotonic, lambda event, _: event.is_set(), lambda: 0.0)
-    with connect(server) as client:
+    with closing(connect(server)) as client:
         delivery = Delivery(
             partial(client.send, UPDATE),
             Pacer(0, 0),
@@ -534,7 +543,7 @@ def test_a_delivery_over_a_flaky_connection_arrives_complete_and_in_order(start:
 
 def test_check_lists_the_exports_and_writes_nothing(start: Start) -> None:
     server = start(answering("200 OK", b'{"exports": []}'))
-    with connect(server) as client:
+    with closing(connect(server)) as client:
         client.check()
     assert [request.line for request in server.requests] == ["GET /2.11/audiences/list?limit=1 HTTP/1.1"]
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
@@ -552,7 +561,7 @@ def test_check_lists_the_exports_and_writes_nothing(start: Start) -> None:
     ],
 )
 def test_check_says_what_to_change(start: Start, reply: Reply, words: list[str]) -> None:
-    with connect(start(reply)) as client, pytest.raises(DeliveryError) as caught:
+    with closing(connect(start(reply))) as client, pytest.raises(DeliveryError) as caught:
         client.check()
     assert [word for word in words if word not in str(caught.value)] == []
     assert KEY not in str(caught.value)
@@ -600,7 +609,7 @@ def test_certificates_are_verified(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     server = start(answering("202 Accepted"), context=context)
-    with connect(server, scheme="https", host=host) as client:
+    with closing(connect(server, scheme="https", host=host)) as client:
         assert client.send(UPDATE, BODY) == expected
     assert len(server.requests) == (expected == Accepted())
 
@@ -614,7 +623,7 @@ def test_a_dripping_server_times_out_over_tls(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     server = start(dripping(b"HTTP/1.1 202 Accepted\r\nContent-Length: 19\r\n\r\n", b" "), context=context)
-    with connect(server, timeout=0.2, scheme="https", host="localhost") as client:
+    with closing(connect(server, timeout=0.2, scheme="https", host="localhost")) as client:
         answer = client.send(UPDATE, BODY)
     assert isinstance(answer, Broken)
     assert answer.kind is BrokenKind.TIMEOUT
@@ -624,6 +633,6 @@ def test_a_server_without_tls_is_unreachable(start: Start, monkeypatch: pytest.M
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     server = start(raw(b"HTTP/1.1 400 Bad Request\r\n\r\n", close=True))
-    with connect(server, scheme="https") as client:
+    with closing(connect(server, scheme="https")) as client:
         place = f"127.0.0.1:{server.port}"
         assert client.send(UPDATE, BODY) == out_of_reach("SSLError", place)

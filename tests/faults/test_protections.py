@@ -28,7 +28,7 @@ from dbt_batch_sync.ledger.state import Checkpoint, SyncState
 from dbt_batch_sync.push import guards as guards_module
 from dbt_batch_sync.push import session as session_module
 from dbt_batch_sync.push import sync_push as push_module
-from dbt_batch_sync.push.counts import Pending
+from dbt_batch_sync.push.known import Pending
 from dbt_batch_sync.push.pages import Histogram
 from dbt_batch_sync.push.source import Source
 from dbt_batch_sync.push.sync_push import SyncPush
@@ -303,7 +303,7 @@ def dbt_runs_during_a_push_of_events(bench: Bench) -> list[str]:
 
 
 def send_anyway(self: SyncPush, body: bytes) -> Answer:
-    return self.channel.client.send(self.channel.route, body)
+    return self.client.send(self.work.route, body)
 
 
 def rejected_early(self: Source, rows: int) -> list[Reject]:
@@ -325,9 +325,7 @@ def no_intent(self: SyncPush, chunks: Any) -> Iterator[Any]:
 
 def closed_intent(self: SyncPush) -> Any:
     page = self._checkpoint.page
-    return push_module.ended(
-        self.hold.journal, self.run, page=page, retention_days=self.work.output.retention_days
-    )
+    return push_module.ended(self.hold.journal, self.run, self.work.output, page)
 
 
 def rejects_last(self: SyncPush) -> None:

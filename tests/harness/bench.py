@@ -44,7 +44,6 @@ from dbt_batch_sync.audit import AuditOptions, Wait
 from dbt_batch_sync.audit.run import Audit
 from dbt_batch_sync.connections.outputs import Output
 from dbt_batch_sync.delivery import sender as sender_module
-from dbt_batch_sync.delivery import talking as talking_module
 from dbt_batch_sync.delivery.pacing import Timing, pacer_for
 from dbt_batch_sync.errors import ConfigurationError, WarehouseError
 from dbt_batch_sync.kinds.kind import Kind, Route
@@ -536,7 +535,7 @@ def _small(time: Time, knobs: Knobs, turns: Turns) -> Iterator[None]:
         put(pages_module, "RANGE_ROWS", knobs.slice_rows)
         put(pages_module, "ThreadPoolExecutor", _AtOnce)
         put(channels_module, "pacer_for", partial(pacer_for, now=lambda: time.seconds))
-        put(talking_module, "SYSTEM_TIMING", timing)
+        put(channels_module, "SYSTEM_TIMING", timing)
         put(sender_module, "SYSTEM_TIMING", timing)
         put(sender_module, "ThreadPoolExecutor", turns.pool)
         put(sender_module, "wait", turns.wait)

@@ -8,9 +8,10 @@ from sqlglot import exp
 
 from dbt_batch_sync.ledger.journal import _last_events
 from dbt_batch_sync.ledger.state import Checkpoint
-from dbt_batch_sync.push.counts import Pending, again_counts, change_counts, samples
+from dbt_batch_sync.push.known import Pending
 from dbt_batch_sync.push.lookup import EVENTS, row_of
 from dbt_batch_sync.push.pages import histogram_of, rows_of
+from dbt_batch_sync.push.plan import again_counts, change_counts, samples
 from dbt_batch_sync.warehouse import Column
 from dbt_batch_sync.warehouse.relations import Relation, beside, select
 
@@ -29,15 +30,16 @@ def selects_of(
         )
         for name in ("people_delta", "people_sent_snapshot")
     )
-    pending = Pending(delta, "d1", Checkpoint(4, "k"))
+    pending = Pending(delta, "d1", Checkpoint(4, "k"), NAMES)
+    unsettled = Pending(delta, "d1", Checkpoint(), NAMES)
     trees: list[exp.Expr] = [
         _last_events(beside(snapshot.table, "batch_sync_journal"), ("people", "others")),
-        histogram_of(Pending(delta, "d1", Checkpoint())),
-        rows_of(Pending(delta, "d1", Checkpoint()), NAMES, inserts=True, limit=None)[0],
-        rows_of(pending, NAMES, inserts=False, limit=10)[0],
-        change_counts(pending, NAMES),
-        again_counts(pending, snapshot, NAMES),
-        samples(pending, snapshot, NAMES, 5),
+        histogram_of(unsettled),
+        rows_of(unsettled, inserts=True, limit=None)[0],
+        rows_of(pending, inserts=False, limit=10)[0],
+        change_counts(pending),
+        again_counts(pending, snapshot),
+        samples(pending, snapshot, 5),
         row_of(snapshot, build=False),
         select(f"select * from journal where {EVENTS}", journal=beside(snapshot.table, "batch_sync_journal")),
     ]

@@ -135,7 +135,7 @@ def test_wait_notices_a_replacement_during_the_push(
     vips: QuickProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dbt_batch_sync.push.containers._FIRST_PAUSE", 0.05)
-    monkeypatch.setattr("dbt_batch_sync.push.channels.call_size", lambda *_: 1)
+    monkeypatch.setattr("dbt_batch_sync.push.source.call_size", lambda *_: 1)
     send, sent = Client.send, []
 
     def replaced_before_the_third(*arguments: Any) -> Answer:

@@ -9,7 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -403,8 +403,10 @@ def answering(said: bytes) -> Iterator[Client]:
         ours,
         theirs,
         mock.patch.object(HTTPConnection, "_new_conn", connect),
-        Client(
-            Output(api_url="http://127.0.0.1:1", rest_api_key="key", project_key="project", timeout=5.0)
+        closing(
+            Client(
+                Output(api_url="http://127.0.0.1:1", rest_api_key="key", project_key="project", timeout=5.0)
+            )
         ) as client,
     ):
         yield client

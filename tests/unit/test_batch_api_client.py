@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import closing
 
 import pytest
 import requests
@@ -28,10 +29,10 @@ KEY = "sk-0123456789abcdef"
 
 def test_no_repr_contains_a_key() -> None:
     auth = bearer(KEY, "project_secret")
-    with Client(
-        Output(api_url="https://api.batch.com", rest_api_key=KEY, project_key="project_secret")
+    with closing(
+        Client(Output(api_url="https://api.batch.com", rest_api_key=KEY, project_key="project_secret"))
     ) as client:
-        assert repr(client) == "Client('https://api.batch.com/2.11/')"
+        assert KEY not in repr(client)
     assert "secret" not in repr(auth)
     assert KEY not in repr(auth)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def download(
     files: Files, path: Path, address: str = DOWNLOAD, wait: Callable[[float], None] = lambda _: None
 ) -> list[str]:
     told: list[str] = []
-    with Client(Output(api_url=files.url, rest_api_key="k", project_key="p")) as client:
+    with closing(Client(Output(api_url=files.url, rest_api_key="k", project_key="p"))) as client:
         exported = Exports(client, wait, told.append, chance=lambda: 0.5)
         exported.download(files.url + address, path)
     return told
@@ -118,7 +119,7 @@ def test_an_address_that_is_not_the_apis_is_the_link(files: Files, tmp_path: Pat
 def test_a_rejected_request_waits_as_long_as_batch_asks(files: Files) -> None:
     files.answers = [(429, {"retry-after": "7"}, b""), (200, {}, b'{"status": "RUNNING"}')]
     waits: list[float] = []
-    with Client(Output(api_url=files.url, rest_api_key="k", project_key="p")) as client:
+    with closing(Client(Output(api_url=files.url, rest_api_key="k", project_key="p"))) as client:
         exported = Exports(client, waits.append, lambda _: None, chance=lambda: 0.5)
         assert exported.view("export_1").state == "RUNNING"
     assert waits == [7.5]
@@ -164,7 +165,7 @@ def test_only_https_links_are_followed(files: Files, tmp_path: Path, location: s
     ids=str,
 )
 def test_a_state_without_files_is_an_error(files: Files, answer: dict[str, object], words: str) -> None:
-    with Client(Output(api_url=files.url, rest_api_key="k", project_key="p")) as client:
+    with closing(Client(Output(api_url=files.url, rest_api_key="k", project_key="p"))) as client:
         exported = Exports(client, lambda _: None, lambda _: None, chance=lambda: 0.5)
         files.answers = [(200, {}, b'{"status": "RUNNING", "files": null}')]
         assert exported.view("export_1").state == "RUNNING"

@@ -13,7 +13,6 @@ from dbt_batch_sync.batch_api.answers import Accepted, Answer, Broken, BrokenKin
 from dbt_batch_sync.batch_api.retry import RetryPolicy
 from dbt_batch_sync.delivery.pacing import Pacer, Timing
 from dbt_batch_sync.delivery.sender import Interrupted
-from dbt_batch_sync.delivery.talking import Talk
 from dbt_batch_sync.errors import DeliveryError, Stopped
 from dbt_batch_sync.kinds.kind import Step
 from dbt_batch_sync.ledger.state import Built, SyncState
@@ -21,6 +20,7 @@ from dbt_batch_sync.mapping.mapping import Mapping as SyncMapping
 from dbt_batch_sync.mapping.mapping_reader import parse_mapping
 from dbt_batch_sync.mapping.syncs import Sync
 from dbt_batch_sync.push import containers
+from dbt_batch_sync.push.channels import Talk
 
 Document = Mapping[str, object]
 NOW = datetime(2024, 2, 29)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,5 +39,5 @@ def test_rows_are_ordered_by_page_and_columns(
     assert known.state.built is not None
     work = open_work(shop.warehouse, shop.sync(), OUTPUT, known.state, known.state.built)
     (range_,) = work.histogram.ranges(2)
-    ((read, _),) = read_ranges(shop.warehouse, work.pending, ["name"], [range_], order)
+    ((read, _),) = read_ranges(shop.warehouse, replace(work.pending, names=("name",)), [range_], order)
     assert "".join(read.column(KEY).to_pylist()) == expected

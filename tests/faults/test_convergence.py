@@ -33,6 +33,16 @@ def test_exits_are_adopted(bench: Bench, on_exit: str, resubscribe: bool) -> Non
     life.obeys()
 
 
+def test_a_profile_without_values_exits(bench: Bench) -> None:
+    """Its flag may be the first value that Batch gets of it."""
+    kept = (Attribute("nick", "nick", "string", keep=True),)
+    life = type("OnBench", (Life,), {"bench": bench})()
+    life.begin({"f": (3,)}, (Spec(kept), {}))
+    life.sync(Before())
+    life.sync(Before({"f": ()}, mapping=(Spec(kept, "flag", "member"), {})))
+    life.obeys()
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 def test_many_random_sequences(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:

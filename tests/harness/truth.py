@@ -162,6 +162,7 @@ class Truth:
         """Record a completed `dbt run`: its rows may now be sent."""
         self.spec, self.rows = spec, Rows.of(rows)
         for name, row in self.rows.valid.items():
+            self.possible.setdefault(name, {})  # also if it has nothing to send until it leaves
             for attribute, value in spec.wanted(row):
                 if isinstance(value, Rejected):
                     continue

@@ -46,8 +46,8 @@ def test_a_profile_without_values_exits(bench: Bench) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 def test_many_random_sequences(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
-    """The variable `LIVES` sets the number of sequences. A hundred take three minutes on two cores, twice as
-    long on PostgreSQL.
+    """The variable `LIVES` sets the number of sequences. A hundred take three minutes on two cores, and longer
+    on PostgreSQL.
     """
     shares = max(1, int(os.environ.get("LIVES", "300")) // 30)
     with capsys.disabled():

@@ -220,7 +220,10 @@ class Turns:
 
     def _next(self) -> None:
         future, work, arguments = self._queue.pop(self._chance.randrange(len(self._queue)))
-        future.set_result(work(*arguments))
+        try:
+            future.set_result(work(*arguments))
+        except BaseException as error:  # noqa: BLE001 - raised where the result is read
+            future.set_exception(error)
 
     def shutdown(self, wait: bool = True, cancel_futures: bool = False) -> None:
         self._queue.clear()
